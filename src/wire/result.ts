@@ -1,0 +1,7 @@
+/**
+ * What a decoder answers. Foreign bytes are data: a decoder never throws and never returns a short value; it says
+ * why it refused, and the same word is the metric's label and the test's expectation.
+ */
+export type Decoded<Value, Reason extends string> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly reason: Reason };
