@@ -1,0 +1,94 @@
+/**
+ * What the control socket speaks (HTTP and JSON over a unix socket) and what the CLI, the lab and later the dashboard
+ * read. Types only: nobody who imports this reaches the daemon.
+ *
+ *   GET  /v1/status                      -> Status
+ *   GET  /v1/events?follow=1&since=SEQ   -> one Occurrence per line (NDJSON); follow keeps the connection open
+ *   POST /v1/switchover {group, to?}     -> {accepted: true} or Problem
+ *   POST /v1/reload                      -> ReloadResult or Problem
+ */
+
+export type Role =
+  | 'starting'
+  | 'standby'
+  | 'acquiring'
+  | 'active'
+  | 'draining'
+  | 'holding'
+  | 'faulted'
+  | 'stopped';
+
+export interface Status {
+  readonly cluster: string;
+  readonly node: string;
+  readonly version: string;
+  readonly pid: number;
+  /** Since the daemon's start, milliseconds (monotonic). */
+  readonly uptimeMs: number;
+  readonly realtime: { readonly fifo: boolean; readonly why: string | null };
+  readonly lease: {
+    readonly leaseMs: number;
+    readonly held: boolean;
+    readonly lapses: number;
+    readonly renewals: number;
+  };
+  readonly groups: readonly GroupStatus[];
+  readonly peers: readonly PeerStatus[];
+  /** Ignored datagrams by reason since the start. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly lateness: { readonly lastUs: number; readonly maxUs: number };
+}
+
+export interface GroupStatus {
+  readonly name: string;
+  readonly role: Role;
+  readonly term: { readonly counter: number; readonly member: string };
+  /** The member believed active, or null. */
+  readonly active: string | null;
+  readonly addresses: readonly string[];
+  readonly interface: string;
+  readonly healthy: boolean;
+  readonly checks: readonly CheckStatus[];
+}
+
+export interface CheckStatus {
+  readonly name: string;
+  readonly kind: string;
+  readonly healthy: boolean;
+  /** What the last run said; null before the first. */
+  readonly detail: string | null;
+}
+
+export interface PeerStatus {
+  readonly name: string;
+  readonly up: boolean;
+  readonly paths: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly tether: boolean;
+    readonly lastHeardUs: number | null;
+  }[];
+}
+
+/** One event. Times are CLOCK_MONOTONIC microseconds of this machine; in the lab all machines share that clock. */
+export interface Occurrence {
+  readonly sequence: number;
+  readonly atUs: number;
+  /** Stable, see docs/EVENTS.md: the engine's report codes, and the daemon's own. */
+  readonly code: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly group?: string;
+  readonly peer?: string;
+  readonly detail: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface ReloadResult {
+  readonly changed: readonly string[];
+  /** What differs but only takes effect after a restart. */
+  readonly needsRestart: readonly string[];
+}
+
+export interface Problem {
+  readonly error: { readonly code: string; readonly message: string; readonly remedy: string };
+}

@@ -1,0 +1,101 @@
+/**
+ * What the two planes say to each other. The control plane posts a `ToReactor` and signals the eventfd; the reactor
+ * posts a `FromReactor`, which arrives as an ordinary message of the worker. All plain data (structured clone).
+ */
+
+import type { EngineConfig } from '../engine/config.ts';
+import type { MemberStateName, Report } from '../engine/effect.ts';
+import type { GroupId, NodeId, PathId } from '../wire/control/message.ts';
+
+/** Everything the reactor needs, resolved from the configuration for this node. Addresses are text: see wire/address. */
+export interface ReactorConfig {
+  readonly engine: Omit<EngineConfig, 'boot'>;
+  readonly cluster: number;
+  /** HMAC keys, 32 bytes each, hexadecimal; the first seals, all open. */
+  readonly keys: readonly string[];
+  /** Device and table names derive from it: `us<id>` (TUN), `ush<id>` (hold TAP), nft tables `understudy-<id>`. */
+  readonly instance: string;
+  readonly leaseMs: number;
+  readonly renewIntervalUs: number;
+  /** SCHED_FIFO priority 1..99, or 0 for ordinary scheduling. */
+  readonly fifoPriority: number;
+  /** Planned switchover: the hold queue's bound, bytes. */
+  readonly holdBytesMax: number;
+  readonly paths: readonly PathLink[];
+  readonly groups: readonly GroupLink[];
+}
+
+/** One path from this node to one peer. Several peers on one LAN share interface, local address and port. */
+export interface PathLink {
+  readonly peer: NodeId;
+  readonly path: PathId;
+  readonly interface: string;
+  readonly localAddress: string;
+  readonly peerAddress: string;
+  /** UDP port of the heartbeats; TCP port of the tether is the same number. */
+  readonly port: number;
+  readonly cable: boolean;
+  readonly tether: boolean;
+  /** 0: attached (TTL 255 demanded); N: a routed path of at most N hops. */
+  readonly hops: number;
+}
+
+export interface GroupLink {
+  readonly id: GroupId;
+  readonly interface: string;
+  readonly addresses: readonly string[];
+  readonly standbyAddress: 'present' | 'absent';
+  /** LAN addresses of each member (forwarding in a switchover; never asked as neighbours). */
+  readonly memberAddresses: readonly { readonly member: NodeId; readonly addresses: readonly string[] }[];
+}
+
+export type ToReactor =
+  | { readonly kind: 'health'; readonly group: GroupId; readonly healthy: boolean; readonly reason: string }
+  | { readonly kind: 'switchover'; readonly group: GroupId; readonly target: NodeId | 0 }
+  | { readonly kind: 'termsReserved'; readonly ceiling: number }
+  | { readonly kind: 'status'; readonly id: number }
+  | { readonly kind: 'reload'; readonly config: ReactorConfig }
+  | { readonly kind: 'stop' };
+
+export type FromReactor =
+  | { readonly kind: 'ready'; readonly fifo: boolean; readonly fifoWhy: string | null }
+  | { readonly kind: 'report'; readonly atUs: number; readonly report: Report | ReactorReport }
+  | { readonly kind: 'reserveTerms'; readonly ceiling: number }
+  | { readonly kind: 'status'; readonly id: number; readonly status: ReactorStatus }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'fatal'; readonly message: string };
+
+/** What the reactor itself notices, beside the engine's reports. */
+export type ReactorReport =
+  | { readonly code: 'carrier'; readonly interface: string; readonly up: boolean }
+  | { readonly code: 'foreignClaim'; readonly group: GroupId; readonly address: string; readonly mac: string }
+  | { readonly code: 'restored'; readonly what: string }
+  | { readonly code: 'lapse'; readonly lateUs: number }
+  | { readonly code: 'trouble'; readonly operation: string; readonly message: string };
+
+export interface ReactorStatus {
+  readonly leaseHeld: boolean;
+  readonly lapses: number;
+  readonly renewals: number;
+  readonly lateLastUs: number;
+  readonly lateMaxUs: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly groups: readonly {
+    readonly id: GroupId;
+    readonly state: MemberStateName;
+    readonly termCounter: number;
+    readonly termMember: NodeId;
+    readonly active: NodeId | 0;
+    readonly healthy: boolean;
+  }[];
+  readonly peers: readonly {
+    readonly id: NodeId;
+    readonly up: boolean;
+    readonly paths: readonly {
+      readonly id: PathId;
+      readonly up: boolean;
+      readonly tether: boolean;
+      readonly lastHeardUs: number;
+    }[];
+  }[];
+}

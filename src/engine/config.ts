@@ -1,0 +1,50 @@
+/** What the engine is told at its start: plain data, already validated by the daemon (or drawn by the simulator). */
+import type { BootNonce, GroupId, NodeId, PathId } from '../wire/control/message.ts';
+
+export interface EngineConfig {
+  readonly self: NodeId;
+  readonly boot: BootNonce;
+  /** How often a heartbeat goes to each peer on each path, microseconds (>= 1000). */
+  readonly heartbeatIntervalUs: number;
+  /** This many intervals without a heartbeat make a path silent. */
+  readonly missCount: number;
+  /** How long a start waits for paths that pass no traffic before it believes it is alone, microseconds. */
+  readonly startupGraceUs: number;
+  /** How long an active one in a planned switchover lets its own replies drain behind the forwarding, microseconds. */
+  readonly drainUs: number;
+  /** A planned switchover that has not finished after this long is called off, microseconds. */
+  readonly switchoverTimeoutUs: number;
+  /** When the announcement is repeated after a takeover, microseconds since the first. */
+  readonly announceScheduleUs: readonly number[];
+  /** The least time between two defences of a claimed address, microseconds (RFC 5227 §2.4 in spirit). */
+  readonly defendIntervalUs: number;
+  /** How many term counters one reservation on disk covers. */
+  readonly termBlock: number;
+  readonly peers: readonly PeerConfig[];
+  readonly groups: readonly GroupConfig[];
+}
+
+export interface PeerConfig {
+  readonly id: NodeId;
+  readonly paths: readonly PathConfig[];
+}
+
+export interface PathConfig {
+  readonly id: PathId;
+  /** A direct cable: the end of a tether on it is proof of death, carrier loss on it is a signal about the peer. */
+  readonly cable: boolean;
+}
+
+export interface GroupConfig {
+  readonly id: GroupId;
+  readonly members: readonly { readonly id: NodeId; readonly priority: number }[];
+  /** Take the role back from a lower-priority active member when healthy. Off unless asked for. */
+  readonly preempt: boolean;
+  /** Which signals of the active member mean "take over" (the patent's predetermined states). */
+  readonly takeOverOn: {
+    readonly silence: boolean;
+    readonly processDeath: boolean;
+    readonly carrier: boolean;
+    readonly status: boolean;
+  };
+}

@@ -1,0 +1,71 @@
+/** Everything the engine asks for. The reactor carries them out in order, in the same turn. */
+import type { ControlType, GroupId, MemberState, NodeId, PathId, Term } from '../wire/control/message.ts';
+
+export type Effect =
+  /** Send the heartbeat (all shared groups, `engine.records(peer)`) on one path. */
+  | { readonly kind: 'beat'; readonly peer: NodeId; readonly path: PathId }
+  /** Send a group-scoped datagram on every path to the peer that has carrier. */
+  | {
+      readonly kind: 'send';
+      readonly peer: NodeId;
+      readonly type: ControlType;
+      readonly group: GroupId;
+      readonly term: Term;
+      readonly state: MemberState;
+      readonly target: NodeId | 0;
+    }
+  /** Open the fence for the group (kernel lease + held addresses). Answered by the event 'acquired'. */
+  | { readonly kind: 'acquire'; readonly group: GroupId; readonly term: Term }
+  /** Close the fence for the group, first of all; then destroy sockets that are bound to its addresses. */
+  | { readonly kind: 'yield'; readonly group: GroupId }
+  /** Begin or stop answering ARP and ND for the group's addresses. */
+  | { readonly kind: 'answer'; readonly group: GroupId; readonly on: boolean }
+  /** Announce each address; `ask`: also put the unicast question to every neighbour known. */
+  | { readonly kind: 'announce'; readonly group: GroupId; readonly ask: boolean }
+  /** Old active, planned: send new packets for the group on to the successor; 0 ends it. */
+  | { readonly kind: 'forward'; readonly group: GroupId; readonly to: NodeId | 0 }
+  /** Successor, planned: keep the group's packets in a bounded queue / deliver them in order / forget them. */
+  | { readonly kind: 'hold'; readonly group: GroupId; readonly action: 'begin' | 'deliver' | 'discard' }
+  /** Ask the control plane to reserve term counters on disk up to and including `ceiling`. */
+  | { readonly kind: 'reserveTerms'; readonly ceiling: number }
+  /** Something an operator, a metric or a timeline wants to know. */
+  | { readonly kind: 'report'; readonly report: Report }
+  /** After 'stop': everything is handed over and said; the process may end. */
+  | { readonly kind: 'stopped' };
+
+/** Observable facts. `code` is stable; docs/EVENTS.md explains each. */
+export type Report =
+  | {
+      readonly code: 'pathUp' | 'pathDown';
+      readonly peer: NodeId;
+      readonly path: PathId;
+      readonly why: string;
+    }
+  | { readonly code: 'peerUp' | 'peerDown'; readonly peer: NodeId; readonly why: TakeoverCause }
+  /** The fault as first seen, before a decision. */
+  | { readonly code: 'faultSeen'; readonly peer: NodeId; readonly why: TakeoverCause }
+  | {
+      readonly code: 'transition';
+      readonly group: GroupId;
+      readonly from: MemberStateName;
+      readonly to: MemberStateName;
+      readonly term: Term;
+      readonly why: string;
+    }
+  | { readonly code: 'announced'; readonly group: GroupId; readonly term: Term; readonly round: number }
+  | { readonly code: 'claimed'; readonly group: GroupId; readonly member: NodeId | 0 }
+  | { readonly code: 'unreservedTerm'; readonly group: GroupId; readonly term: Term }
+  | { readonly code: 'leaseLost'; readonly group: GroupId }
+  | { readonly code: 'switchoverFailed'; readonly group: GroupId; readonly why: string };
+
+export type TakeoverCause = 'silence' | 'processDeath' | 'carrier' | 'status' | 'stopping' | 'heard';
+
+export type MemberStateName =
+  | 'starting'
+  | 'standby'
+  | 'acquiring'
+  | 'active'
+  | 'draining'
+  | 'holding'
+  | 'faulted'
+  | 'stopped';
