@@ -1,0 +1,146 @@
+/**
+ * The group addresses on this machine: /32 and /128 on a TUN device that this process owns, so that a crash lets go of
+ * them (DESIGN section 3). The kernel is told not to speak for them by itself; the responder does, while active.
+ */
+import { interfaceIndex } from '../../linux/interfaces.ts';
+import {
+  addAddress,
+  deleteAddress,
+  type RouteRequest,
+  setAddrGenModeNone,
+  setLinkUp,
+} from '../../linux/route/requests.ts';
+import { RouteSocket } from '../../linux/route/socket.ts';
+import { SysctlJournal } from '../../linux/sysctl.ts';
+import { Tun } from '../../linux/tun.ts';
+import { type IpAddress, isIpv4 } from '../../wire/address.ts';
+import type { GroupId } from '../../wire/control/message.ts';
+import type { GroupLink, ReactorConfig } from '../bridge.ts';
+import { addressOf } from './paths.ts';
+
+/** No program picks an address of the TUN by itself, and nothing is said on it: strict checks would only drop. */
+const quietDevice = (name: string): readonly [string, string][] => [
+  [`net.ipv4.conf.${name}.rp_filter`, '2'],
+  [`net.ipv6.conf.${name}.accept_ra`, '0'],
+  [`net.ipv6.conf.${name}.router_solicitations`, '0'],
+];
+
+/**
+ * Interfaces that hear ARP about a group: the kernel answers only for addresses of the interface itself
+ * (`arp_ignore` 1), asks only with such an address (`arp_announce` 2), and redirects nobody while we forward in a
+ * planned switchover (`send_redirects`, OR-ed with `all`).
+ */
+const quietInterface = (name: string): readonly [string, string][] => [
+  [`net.ipv4.conf.${name}.arp_ignore`, '1'],
+  [`net.ipv4.conf.${name}.arp_announce`, '2'],
+  [`net.ipv4.conf.${name}.send_redirects`, '0'],
+];
+
+export class Ownership {
+  readonly device: string;
+  readonly #index: number;
+  readonly #tun: Tun;
+  readonly #route: RouteSocket = RouteSocket.open();
+  readonly #journal: SysctlJournal = new SysctlJournal();
+  readonly #groups: Map<GroupId, { readonly link: GroupLink; readonly addresses: readonly IpAddress[] }>;
+  readonly #active: Set<GroupId> = new Set();
+
+  /** The fence is armed before this is called: an address never exists without it. */
+  constructor(config: ReactorConfig) {
+    this.#groups = new Map(
+      config.groups.map((link) => [link.id, { link, addresses: link.addresses.map(addressOf) }]),
+    );
+    for (const [path, value] of settings(config)) this.#journal.set(path, value);
+    this.device = `us${config.instance}`;
+    this.#tun = Tun.open({ name: this.device, kind: 'tun' });
+    for (const [path, value] of quietDevice(this.device)) this.#journal.set(path, value);
+    this.#index = interfaceIndex(this.device);
+    this.#route.batch([
+      setAddrGenModeNone(this.#index),
+      setLinkUp(this.#index),
+      ...this.#wanted().map((a) => this.#add(a)),
+    ]);
+  }
+
+  /** `standbyAddress: absent` groups get their addresses now, in one batch. */
+  activate(group: GroupId): void {
+    this.#active.add(group);
+    this.#change(group, (address) => this.#add(address));
+  }
+
+  /** And lose them again; for `present` groups nothing changes. */
+  deactivate(group: GroupId): void {
+    if (!this.#active.delete(group)) return;
+    this.#change(group, (address) =>
+      deleteAddress({ index: this.#index, address, prefix: prefixOf(address) }),
+    );
+  }
+
+  /** Somebody deleted an address of ours or set the device down: puts back what is missing and names it. */
+  restore(): readonly IpAddress[] {
+    const present = new Set(
+      this.#route
+        .addresses()
+        .filter((one) => one.index === this.#index)
+        .map((one) => one.address),
+    );
+    const missing = this.#wanted().filter((address) => !present.has(address));
+    const down = this.#route.links().some((link) => link.index === this.#index && !link.up);
+    if (missing.length > 0 || down) {
+      this.#route.batch([setLinkUp(this.#index), ...missing.map((address) => this.#add(address))]);
+    }
+    return missing;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  addresses(group: GroupId): readonly IpAddress[] {
+    return this.#groups.get(group)?.addresses ?? [];
+  }
+
+  /** Device and addresses go; what was changed in the kernel's settings is put back. */
+  close(): readonly string[] {
+    this.#tun.close();
+    this.#route.close();
+    return this.#journal.restore();
+  }
+
+  #wanted(): IpAddress[] {
+    return [...this.#groups.values()]
+      .filter(({ link }) => link.standbyAddress === 'present' || this.#active.has(link.id))
+      .flatMap(({ addresses }) => addresses);
+  }
+
+  #change(group: GroupId, request: (address: IpAddress) => RouteRequest): void {
+    const entry = this.#groups.get(group);
+    if (entry?.link.standbyAddress !== 'absent') return;
+    this.#route.batch(entry.addresses.map(request));
+  }
+
+  #add(address: IpAddress): RouteRequest {
+    // IPv6: no duplicate detection (it would ask on the TUN, and take a second), and never chosen as a source.
+    return addAddress({
+      index: this.#index,
+      address,
+      prefix: prefixOf(address),
+      ...(isIpv4(address) ? {} : { noDad: true, preferredUs0: true }),
+    });
+  }
+}
+
+function prefixOf(address: IpAddress): number {
+  return isIpv4(address) ? 32 : 128;
+}
+
+function settings(config: ReactorConfig): readonly [string, string][] {
+  const interfaces = new Set([
+    ...config.groups.map((group) => group.interface),
+    ...config.paths.map((path) => path.interface),
+  ]);
+  return [
+    ['net.ipv4.conf.all.send_redirects', '0'],
+    ...[...interfaces].flatMap((name) => quietInterface(name)),
+  ];
+}

@@ -1,0 +1,186 @@
+/**
+ * The paths to the peers: one UDP socket for each local address and port, who is believed on it, and the sealing of
+ * what leaves. Foreign bytes pass five gates in order: a known sender, its hop count, the HMAC, the format, freshness.
+ * Each refusal is counted by its reason and has no other effect.
+ */
+import { createHmac } from 'node:crypto';
+import { errnoName } from '../../linux/errno.ts';
+import { UdpSocket } from '../../linux/udp-socket.ts';
+import { type IpAddress, parseIp } from '../../wire/address.ts';
+import { controlLengthMax, decodeControl, encodeControl } from '../../wire/control/codec.ts';
+import { Freshness, hopsAllowed } from '../../wire/control/freshness.ts';
+import type { BootNonce, ControlMessage, NodeId, PathId } from '../../wire/control/message.ts';
+import { type Hmac, seal, sealLength, unseal } from '../../wire/control/seal.ts';
+import type { PathLink, ReactorConfig } from '../bridge.ts';
+
+/** What a caller says; the path adds addresses, nonces and its counter. */
+export type Outgoing = Omit<
+  ControlMessage,
+  'cluster' | 'sender' | 'receiver' | 'path' | 'senderBoot' | 'echoBoot' | 'sequence'
+>;
+
+export interface Path {
+  readonly link: PathLink;
+  readonly peerAddress: IpAddress;
+  readonly freshness: Freshness;
+  socket: UdpSocket;
+  sequence: number;
+  carrier: boolean;
+}
+
+/** Handed each believed message while a socket is drained. */
+export type Believed = (path: Path, message: ControlMessage) => void;
+
+export class Paths {
+  readonly all: readonly Path[];
+  /** Ignored datagrams by reason; datagrams that could not be sent by errno. */
+  readonly refused: Map<string, number> = new Map();
+  readonly #config: ReactorConfig;
+  readonly #boot: BootNonce;
+  readonly #hmacs: readonly Hmac[];
+  readonly #buffer: Uint8Array = new Uint8Array(controlLengthMax + sealLength);
+  readonly #sockets: Map<string, UdpSocket> = new Map();
+
+  constructor(config: ReactorConfig, boot: BootNonce) {
+    this.#config = config;
+    this.#boot = boot;
+    this.#hmacs = config.keys.map((hex) => {
+      const key = Buffer.from(hex, 'hex');
+      return (bytes: Uint8Array): Uint8Array => createHmac('sha256', key).update(bytes).digest();
+    });
+    this.all = config.paths.map((link) => this.#open(link));
+  }
+
+  /** The distinct sockets, for the loop to watch. */
+  sockets(): readonly UdpSocket[] {
+    return [...this.#sockets.values()];
+  }
+
+  find(peer: NodeId, path: PathId): Path | undefined {
+    return this.all.find((one) => one.link.peer === peer && one.link.path === path);
+  }
+
+  /** Reads the socket dry; every datagram that passes the gates goes to `believed`. */
+  receive(socket: UdpSocket, believed: Believed): void {
+    socket.receive((bytes, from, _port, ttl) => {
+      const path = this.all.find((one) => one.socket === socket && one.peerAddress === from);
+      if (path === undefined) return this.count('unknownSender');
+      if (!hopsAllowed(ttl, path.link.hops)) return this.count('tooManyHops');
+      const message = this.open(path, bytes);
+      if (message !== undefined) believed(path, message);
+    });
+  }
+
+  /** The last three gates: HMAC, format, freshness. Used for datagrams and for the first bytes of a tether. */
+  open(path: Path, bytes: Uint8Array): ControlMessage | undefined {
+    const body = unseal(bytes, this.#hmacs);
+    if (!body.ok) {
+      this.count(body.reason);
+      return undefined;
+    }
+    const decoded = decodeControl(body.value);
+    if (!decoded.ok) {
+      this.count(decoded.reason);
+      return undefined;
+    }
+    const judged = path.freshness.check(decoded.value);
+    if (judged.verdict === 'believed') return decoded.value;
+    this.count(judged.verdict === 'refused' ? judged.reason : 'introduced');
+    return undefined;
+  }
+
+  /** Sends one datagram on one path. A failure is counted: the silence it makes is the peer's to notice. */
+  send(path: Path, message: Outgoing): void {
+    const errno = path.socket.send(
+      this.#buffer,
+      this.sealed(path, message),
+      path.peerAddress,
+      path.link.port,
+    );
+    if (errno !== 0) this.count(`unsent.${errnoName(errno)}`);
+  }
+
+  /** Encodes and seals into the shared buffer; returns the length. */
+  sealed(path: Path, message: Outgoing): number {
+    path.sequence++;
+    const [hmac] = this.#hmacs;
+    if (hmac === undefined) throw new Error('no key: the configuration must hold at least one');
+    const length = encodeControl(
+      {
+        ...message,
+        cluster: this.#config.cluster,
+        sender: this.#config.engine.self,
+        receiver: path.link.peer,
+        path: path.link.path,
+        senderBoot: this.#boot,
+        echoBoot: path.freshness.echo,
+        sequence: path.sequence,
+      },
+      this.#buffer,
+    );
+    return seal(this.#buffer, length, hmac);
+  }
+
+  /** The bytes `sealed` wrote; valid until the next call. */
+  get buffer(): Uint8Array {
+    return this.#buffer;
+  }
+
+  /** An interface came back under a new index: its sockets are bound to the old one and hear nothing. */
+  reopen(interfaceName: string): void {
+    for (const [key, socket] of this.#sockets) {
+      const users = this.all.filter((path) => path.socket === socket);
+      if (users[0]?.link.interface !== interfaceName) continue;
+      socket.close();
+      this.#sockets.delete(key);
+      for (const path of users) path.socket = this.#socketFor(path.link);
+    }
+  }
+
+  count(reason: string): void {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+  }
+
+  #open(link: PathLink): Path {
+    return {
+      link,
+      peerAddress: addressOf(link.peerAddress),
+      freshness: new Freshness({
+        self: this.#config.engine.self,
+        peer: link.peer,
+        cluster: this.#config.cluster,
+        path: link.path,
+        boot: this.#boot,
+      }),
+      socket: this.#socketFor(link),
+      sequence: 0,
+      carrier: true,
+    };
+  }
+
+  #socketFor(link: PathLink): UdpSocket {
+    const key = `${link.interface} ${link.localAddress} ${link.port}`;
+    const open = this.#sockets.get(key);
+    if (open !== undefined) return open;
+    const socket = UdpSocket.open({
+      interface: link.interface,
+      localAddress: addressOf(link.localAddress),
+      port: link.port,
+      ttl: 255,
+    });
+    this.#sockets.set(key, socket);
+    return socket;
+  }
+}
+
+/** The daemon has validated the text; a wrong one here is a broken contract. */
+export function addressOf(text: string): IpAddress {
+  const address = parseIp(text);
+  if (address === undefined) throw new Error(`'${text}' is not an address`);
+  return address;
+}

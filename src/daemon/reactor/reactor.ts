@@ -1,0 +1,340 @@
+/**
+ * The loop in which milliseconds matter: sleep until something is ready or due, renew the lease, tell the engine how
+ * late we are, drain every socket, let the engine judge, carry out what it asks, and only then talk to the other
+ * thread. One turn takes tens of microseconds; nothing in it waits, forks or writes to a disk.
+ */
+
+import type { Effect, Report } from '../../engine/effect.ts';
+import { Engine } from '../../engine/engine.ts';
+import type { Event } from '../../engine/event.ts';
+import { type Instant, instant } from '../../engine/time.ts';
+import { monotonicUs } from '../../linux/clock.ts';
+import type { IpAddress, MacAddress } from '../../wire/address.ts';
+import {
+  type BootNonce,
+  ControlType,
+  type GroupId,
+  MemberState,
+  noTerm,
+} from '../../wire/control/message.ts';
+import type { FromReactor, ReactorConfig, ReactorReport, ToReactor } from '../bridge.ts';
+import { Groups } from './groups.ts';
+import { addressOf, type Outgoing, Paths } from './paths.ts';
+import { describeClaim } from './responder.ts';
+import { statusOf } from './status.ts';
+import { Surroundings } from './surroundings.ts';
+import { Tethers } from './tethers.ts';
+import { Watch } from './watch.ts';
+
+/** What the control plane drew and reserved for this start. */
+export interface BootRecord {
+  readonly nonce: BootNonce;
+  readonly termCeiling: number;
+  readonly termFloor: number;
+}
+
+/** The other plane's messages; `descriptor` becomes readable when there are some. */
+export interface Mailbox {
+  readonly descriptor: number;
+  take(): ToReactor | undefined;
+  post(message: FromReactor): void;
+}
+
+/** How often an unheld fence is looked at, and how often one stranger's claim is reported, microseconds. */
+const inspectIntervalUs = 1_000_000;
+/** So many turns in a row that were due before they began mean a deadline that never moves. */
+const spinsMax = 10_000;
+
+export class Reactor {
+  readonly #boot: BootRecord;
+  readonly #mailbox: Mailbox;
+  readonly #watch: Watch = new Watch();
+  readonly #surroundings: Surroundings;
+  readonly #groups: Groups;
+  readonly #paths: Paths;
+  readonly #tethers: Tethers;
+  readonly #engine: Engine;
+  readonly #outbox: FromReactor[] = [];
+  readonly #checks: Map<GroupId, { healthy: boolean; reason: string }> = new Map();
+  readonly #claimReportedUs: Map<GroupId, number> = new Map();
+  #config: ReactorConfig;
+  #now: Instant;
+  #running = false;
+  #ended = false;
+  #inspectAtUs: number;
+  #late = { lastUs: 0, maxUs: 0 };
+
+  static open(config: ReactorConfig, boot: BootRecord, mailbox: Mailbox): Reactor {
+    return new Reactor(config, boot, mailbox);
+  }
+
+  private constructor(config: ReactorConfig, boot: BootRecord, mailbox: Mailbox) {
+    this.#config = config;
+    this.#boot = boot;
+    this.#mailbox = mailbox;
+    this.#now = instant(monotonicUs());
+    this.#inspectAtUs = this.#now + inspectIntervalUs;
+    this.#surroundings = new Surroundings(memberAddresses(config), {
+      carrier: (name, up) => this.#carrier(name, up),
+      appeared: (name) => this.#appeared(name),
+      disturbed: (index) => this.#running && this.#groups.restore(index),
+      host: (index, address, mac) => this.#host(index, address, mac),
+    });
+    this.#groups = new Groups(
+      config,
+      (group, address, mac) => this.#claim(group, address, mac),
+      (report) => this.#say(report),
+    );
+    this.#paths = new Paths(config, boot.nonce);
+    this.#engine = new Engine(
+      { ...config.engine, boot: boot.nonce },
+      { now: this.#now, termCeiling: boot.termCeiling, termFloor: boot.termFloor },
+    );
+    this.#tethers = new Tethers(config.engine.self, this.#paths, this.#watch, (path, up, proof) =>
+      this.#feed({ kind: 'tether', peer: path.link.peer, path: path.link.path, up, proof }),
+    );
+    this.#watchAll();
+  }
+
+  /** Returns when the engine has stopped in order; throws when an invariant broke. */
+  run(): void {
+    this.#surroundings.survey();
+    this.#running = true;
+    for (let spins = 0; !this.#ended; ) {
+      const plannedUs = this.#plannedUs();
+      const timeoutUs = Math.max(0, plannedUs - monotonicUs());
+      this.#watch.wait(timeoutUs);
+      this.#now = instant(monotonicUs());
+      // Asked again after the clock was read: whatever arrived before `now` is drained before silence is judged, even
+      // when we were held up between waking and looking at the clock.
+      const ready = this.#watch.wait(0);
+      spins = timeoutUs === 0 && ready === 0 ? spins + 1 : 0;
+      if (spins > spinsMax) throw new Error(`a deadline ${this.#now - plannedUs} µs ago was never met`);
+      this.#turn(ready, Math.max(0, this.#now - plannedUs));
+    }
+    this.#close();
+  }
+
+  #turn(ready: number, lateUs: number): void {
+    this.#late = { lastUs: lateUs, maxUs: Math.max(lateUs, this.#late.maxUs) };
+    if (this.#groups.lease.renewIfDue(this.#now) === 'lost') {
+      this.#say({ code: 'lapse', lateUs });
+      this.#feed({ kind: 'leaseLost' });
+    }
+    this.#feed({ kind: 'turn', lateUs });
+    this.#watch.dispatch(ready);
+    this.#feed({ kind: 'drained' });
+    this.#groups.destroyYieldedSockets();
+    if (this.#now >= this.#inspectAtUs) {
+      this.#inspectAtUs = this.#now + inspectIntervalUs;
+      this.#groups.inspect(this.#config.instance);
+    }
+    for (const message of this.#outbox) this.#mailbox.post(message);
+    this.#outbox.length = 0;
+  }
+
+  #plannedUs(): number {
+    return Math.min(
+      this.#engine.nextDeadline() ?? Number.POSITIVE_INFINITY,
+      this.#groups.lease.nextUs ?? Number.POSITIVE_INFINITY,
+      this.#inspectAtUs,
+    );
+  }
+
+  #feed(event: Event): void {
+    this.#engine.handle(event, this.#now);
+    for (let effects = this.#engine.takeEffects(); effects.length > 0; effects = this.#engine.takeEffects()) {
+      for (const effect of effects) this.#perform(effect);
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'beat':
+        return this.#beat(effect.peer, effect.path);
+      case 'send':
+        return this.#send(effect);
+      case 'acquire': {
+        const ok = this.#groups.acquire(effect.group, this.#now);
+        return this.#engine.handle({ kind: 'acquired', group: effect.group, ok }, this.#now);
+      }
+      case 'yield':
+        return this.#groups.yield(effect.group);
+      case 'answer':
+        return this.#groups.answer(effect.group, effect.on);
+      case 'announce':
+        return this.#groups.announce(effect.group, effect.ask);
+      case 'forward':
+        return this.#groups.forward(effect.group, effect.to);
+      case 'hold':
+        if (effect.action === 'begin') return this.#groups.hold.begin(effect.group);
+        if (effect.action === 'deliver') return this.#groups.hold.deliver(effect.group);
+        return this.#groups.hold.discard(effect.group);
+      case 'reserveTerms':
+        this.#outbox.push({ kind: 'reserveTerms', ceiling: effect.ceiling });
+        return;
+      case 'report':
+        return this.#say(effect.report);
+      case 'stopped':
+        this.#ended = true;
+        return;
+    }
+  }
+
+  #beat(peer: number, pathId: number): void {
+    const path = this.#paths.find(peer, pathId);
+    if (path === undefined || !path.carrier) return;
+    const beat: Outgoing = {
+      type: ControlType.heartbeat,
+      flags: this.#engine.flags,
+      scope: 0,
+      term: noTerm,
+      state: MemberState.starting,
+      intervalUs: this.#config.engine.heartbeatIntervalUs,
+      groups: this.#engine.records(peer),
+      target: 0,
+    };
+    this.#paths.send(path, beat);
+  }
+
+  #send(effect: Extract<Effect, { kind: 'send' }>): void {
+    const { type, term, state, target } = effect;
+    const message: Outgoing = {
+      type,
+      flags: this.#engine.flags,
+      scope: effect.group,
+      term,
+      state,
+      intervalUs: 0,
+      groups: [],
+      target,
+    };
+    for (const path of this.#paths.all) {
+      if (path.link.peer === effect.peer && path.carrier) this.#paths.send(path, message);
+    }
+  }
+
+  #watchAll(): void {
+    this.#watch.readable(this.#mailbox.descriptor, () => this.#readMailbox());
+    this.#watch.readable(this.#surroundings.fd, () => this.#surroundings.receive());
+    this.#watch.readable(this.#groups.hold.fd, () => this.#groups.hold.receive());
+    for (const responder of this.#groups.responders.values()) {
+      this.#watch.readable(responder.fd, () => responder.receive());
+    }
+    this.#watchPaths();
+  }
+
+  #watchPaths(): void {
+    for (const socket of this.#paths.sockets()) {
+      this.#watch.readable(socket.fd, () =>
+        this.#paths.receive(socket, (path, message) => {
+          this.#tethers.tend(path, this.#now);
+          this.#feed({ kind: 'message', path: path.link.path, message });
+        }),
+      );
+    }
+  }
+
+  #readMailbox(): void {
+    for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take()) {
+      switch (message.kind) {
+        case 'health':
+          this.#checks.set(message.group, { healthy: message.healthy, reason: message.reason });
+          this.#judgeHealth(message.group);
+          break;
+        case 'switchover':
+        case 'termsReserved':
+        case 'stop':
+          this.#feed(message);
+          break;
+        case 'status': {
+          const status = statusOf(this.#engine.snapshot(), this.#groups.lease, this.#paths, this.#late);
+          this.#outbox.push({ kind: 'status', id: message.id, status });
+          break;
+        }
+        case 'reload':
+          this.#config = { ...this.#config, engine: message.config.engine };
+          this.#engine.reconfigure({ ...message.config.engine, boot: this.#boot.nonce }, this.#now);
+          break;
+      }
+    }
+  }
+
+  #carrier(name: string, up: boolean): void {
+    const paths = this.#paths.all.filter((path) => path.link.interface === name);
+    const groups = this.#config.groups.filter((group) => group.interface === name);
+    if (paths.length === 0 && groups.length === 0) return;
+    this.#say({ code: 'carrier', interface: name, up });
+    for (const path of paths) {
+      path.carrier = up;
+      this.#feed({ kind: 'carrier', peer: path.link.peer, path: path.link.path, up });
+    }
+    for (const group of groups) {
+      this.#judgeHealth(group.id);
+      if (up) this.#feed({ kind: 'evidence', group: group.id, reason: 'carrierReturned' });
+    }
+  }
+
+  /** A group is healthy when its checks are and its LAN has carrier: without it nobody can be served from here. */
+  #judgeHealth(group: GroupId): void {
+    const interfaceName = this.#config.groups.find((one) => one.id === group)?.interface;
+    const carrier = interfaceName === undefined || this.#surroundings.carrierOf(interfaceName);
+    const checks = this.#checks.get(group) ?? { healthy: true, reason: '' };
+    const reason = carrier ? checks.reason : `${interfaceName} has no carrier`;
+    this.#feed({ kind: 'health', group, healthy: carrier && checks.healthy, reason });
+  }
+
+  #appeared(name: string): void {
+    if (!this.#running) return;
+    this.#groups.rearm();
+    const responder = this.#groups.responders.get(name);
+    if (responder !== undefined) {
+      this.#watch.forget(responder.fd);
+      responder.refresh();
+      this.#watch.readable(responder.fd, () => responder.receive());
+    }
+    for (const socket of this.#paths.sockets()) this.#watch.forget(socket.fd);
+    this.#paths.reopen(name);
+    this.#watchPaths();
+  }
+
+  #host(index: number, address: IpAddress, mac: MacAddress): void {
+    for (const responder of this.#groups.responders.values()) {
+      if (responder.interfaceIndex === index) responder.hosts.learn(address, mac);
+    }
+  }
+
+  #claim(group: GroupId, address: IpAddress, mac: MacAddress): void {
+    const link = this.#config.groups.find((one) => one.id === group);
+    const responder = this.#groups.responders.get(link?.interface ?? '');
+    if (link === undefined || responder?.answers(group) !== true) return;
+    const member =
+      link.memberAddresses.find((one) =>
+        one.addresses.some((a) => this.#surroundings.macOf(addressOf(a)) === mac),
+      )?.member ?? 0;
+    if (this.#now - (this.#claimReportedUs.get(group) ?? Number.NEGATIVE_INFINITY) >= inspectIntervalUs) {
+      this.#claimReportedUs.set(group, this.#now);
+      this.#say({ code: 'foreignClaim', group, ...describeClaim(address, mac) });
+    }
+    this.#feed({ kind: 'claim', group, member });
+  }
+
+  #say(report: Report | ReactorReport): void {
+    this.#outbox.push({ kind: 'report', atUs: monotonicUs(), report });
+  }
+
+  #close(): void {
+    this.#tethers.close();
+    this.#groups.close();
+    this.#paths.close();
+    this.#surroundings.close();
+    this.#watch.close();
+    for (const message of this.#outbox) this.#mailbox.post(message);
+  }
+}
+
+function memberAddresses(config: ReactorConfig): ReadonlySet<IpAddress> {
+  return new Set(
+    config.groups.flatMap((group) => group.memberAddresses.flatMap((one) => one.addresses.map(addressOf))),
+  );
+}

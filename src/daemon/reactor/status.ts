@@ -1,0 +1,44 @@
+/** What the reactor tells about itself when asked. */
+import type { EngineSnapshot } from '../../engine/engine.ts';
+import type { ReactorStatus } from '../bridge.ts';
+import type { Lease } from './lease.ts';
+import type { Paths } from './paths.ts';
+
+export interface Lateness {
+  readonly lastUs: number;
+  readonly maxUs: number;
+}
+
+export function statusOf(
+  engine: EngineSnapshot,
+  lease: Lease,
+  paths: Paths,
+  lateness: Lateness,
+): ReactorStatus {
+  return {
+    leaseHeld: lease.held,
+    lapses: lease.lapses,
+    renewals: lease.renewals,
+    lateLastUs: lateness.lastUs,
+    lateMaxUs: lateness.maxUs,
+    refused: Object.fromEntries(paths.refused),
+    groups: engine.groups.map((group) => ({
+      id: group.id,
+      state: group.state,
+      termCounter: group.term.counter,
+      termMember: group.term.member,
+      active: group.active,
+      healthy: group.healthy,
+    })),
+    peers: engine.peers.map((peer) => ({
+      id: peer.id,
+      up: peer.up,
+      paths: peer.paths.map((path) => ({
+        id: path.id,
+        up: path.up,
+        tether: path.tether,
+        lastHeardUs: path.lastHeard ?? 0,
+      })),
+    })),
+  };
+}
