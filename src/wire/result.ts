@@ -4,4 +4,14 @@
  */
 export type Decoded<Value, Reason extends string> =
   | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly reason: Reason };
+  | Refused<Reason>;
+
+export type Refused<Reason extends string> = { readonly ok: false; readonly reason: Reason };
+
+export function decoded<Value>(value: Value): { readonly ok: true; readonly value: Value } {
+  return { ok: true, value };
+}
+
+export function refused<Reason extends string>(reason: Reason): Refused<Reason> {
+  return { ok: false, reason };
+}
