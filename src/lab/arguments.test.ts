@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseLabArguments, UsageError } from './arguments.ts';
+
+test('a scenario alone means one power loss, two members, our own daemons', () => {
+  assert.deepEqual(parseLabArguments(['fig1a']), {
+    scenario: 'fig1a',
+    fault: 'power',
+    trials: 1,
+    json: false,
+    keep: false,
+    members: 2,
+    system: 'understudy',
+  });
+});
+
+test('help asks for no scenario', () => {
+  assert.equal(parseLabArguments(['--help']), undefined);
+});
+
+test('what cannot be is refused with what can', () => {
+  const refused = (argv: readonly string[], why: RegExp): void => {
+    assert.throws(
+      () => parseLabArguments(argv),
+      (error) => error instanceof UsageError && why.test(error.message),
+    );
+  };
+  refused(['fig1a', '--fault', 'fire'], /there are power, silent/);
+  refused(['fig9'], /fig1a/);
+  refused([], /fig1a/);
+  refused(['fig1a', '--trials', '0'], /whole number/);
+  refused(['fig1a', '--system', 'carp'], /keepalived/);
+  refused(['fig1a', '--system', 'keepalived', '--fault', 'cable'], /counterpart/);
+  refused(['fig1a', '--pcap', '/run/x.pcapng'], /outside/);
+  refused(['fig1a', '--nonsense'], /nonsense/);
+});

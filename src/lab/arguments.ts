@@ -1,0 +1,118 @@
+/** The command line of the lab. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type FaultName, faultByName, faultNames, isFaultName } from './fault.ts';
+import { isScenarioName, type ScenarioName, scenarioSummaries } from './scenario/registry.ts';
+
+/** Plain data: it travels to the process inside the namespaces as JSON. */
+export interface LabOptions {
+  readonly scenario: ScenarioName;
+  readonly fault: FaultName;
+  readonly trials: number;
+  readonly json: boolean;
+  readonly keep: boolean;
+  readonly pcap?: string;
+  readonly members: number;
+  /** Heartbeat interval in milliseconds and how many may be missed; absent: what the scheduling allows. */
+  readonly intervalMs?: number;
+  readonly misses?: number;
+  readonly system: 'understudy' | 'keepalived';
+}
+
+/** Something on the command line is wrong; the message says what and what is possible. */
+export class UsageError extends Error {}
+
+export const usage = `usage: understudy lab SCENARIO [options]
+
+Builds a network of namespaces, runs the real daemons in it, breaks something, and shows what the hosts saw.
+Needs no root; with root the daemons get real-time scheduling and a faster heartbeat. Touches nothing outside.
+
+scenarios
+${Object.entries(scenarioSummaries)
+  .map(([name, summary]) => `  ${name.padEnd(12)}${summary}`)
+  .join('\n')}
+
+options
+  --fault NAME    what to break (power):
+${faultNames.map((name) => `                    ${name.padEnd(12)}${faultByName(name).summary}`).join('\n')}
+  --trials N      so many faults, one after the other (1)
+  --json          one JSON object on standard output
+  --keep          stay inside afterwards, to look around and play
+  --pcap FILE     every frame that enters the switch or the cable, as pcapng
+  --members N     2 or 3 machines in the group (2)
+  --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
+  --misses N      missed heartbeats that mean death (3)
+  --system NAME   understudy, or keepalived for comparison
+`;
+
+const options = {
+  fault: { type: 'string', default: 'power' },
+  trials: { type: 'string', default: '1' },
+  json: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false },
+  pcap: { type: 'string' },
+  members: { type: 'string', default: '2' },
+  interval: { type: 'string' },
+  misses: { type: 'string' },
+  system: { type: 'string', default: 'understudy' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** Returns undefined when help was asked for. Throws UsageError. */
+export function parseLabArguments(argv: readonly string[]): LabOptions | undefined {
+  const { values, positionals } = split(argv);
+  if (values.help) return undefined;
+  const scenario = positionals[0] ?? '';
+  if (positionals.length !== 1 || !isScenarioName(scenario)) {
+    throw new UsageError(`give one scenario: ${Object.keys(scenarioSummaries).join(', ')}`);
+  }
+  if (!isFaultName(values.fault)) {
+    throw new UsageError(`--fault ${values.fault}: no such fault; there are ${faultNames.join(', ')}`);
+  }
+  const { system } = values;
+  if (system !== 'understudy' && system !== 'keepalived') {
+    throw new UsageError(`--system ${system}: it is understudy or keepalived`);
+  }
+  if (faultByName(values.fault).only === 'understudy' && system !== 'understudy') {
+    throw new UsageError(`--fault ${values.fault} has no counterpart in ${system}`);
+  }
+  return {
+    scenario,
+    fault: values.fault,
+    trials: number('trials', values.trials, 1, 100_000),
+    json: values.json,
+    keep: values.keep,
+    ...(values.pcap === undefined ? {} : { pcap: capturePath(values.pcap) }),
+    members: number('members', values.members, 2, 3),
+    ...(values.interval === undefined
+      ? {}
+      : { intervalMs: number('interval', values.interval, 1, 10_000, true) }),
+    ...(values.misses === undefined ? {} : { misses: number('misses', values.misses, 1, 100) }),
+    system,
+  };
+}
+
+function split(argv: readonly string[]): ReturnType<typeof parse> {
+  try {
+    return parse(argv);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const parse = (argv: readonly string[]) => parseArgs({ args: [...argv], options, allowPositionals: true });
+
+function number(name: string, text: string, least: number, most: number, fraction = false): number {
+  const value = Number(text);
+  if (text !== '' && (fraction || Number.isInteger(value)) && value >= least && value <= most) return value;
+  throw new UsageError(
+    `--${name} ${text}: ${fraction ? 'a' : 'a whole'} number from ${least} to ${most} is needed`,
+  );
+}
+
+/** The lab has a /run of its own, which is gone when it ends. */
+function capturePath(text: string): string {
+  const path = resolve(text);
+  if (path.startsWith('/run/')) throw new UsageError(`--pcap ${text}: choose a place outside /run`);
+  return path;
+}

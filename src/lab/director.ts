@@ -1,0 +1,248 @@
+/** Runs the machines of one lab: starts them, strikes, mends, and asks the stations what they saw. */
+import { monotonicUs } from '../linux/clock.ts';
+import { isIpv4, parseIp, writeIpv4, writeIpv6 } from '../wire/address.ts';
+import type { Deed, Fault } from './fault.ts';
+import { type LabPlan, type MemberPlan, switchNamespace } from './plan.ts';
+import type { ProbeCommand, ProbeEvent, ProbeOptions, ProbeTarget } from './probe.ts';
+import type { ProbeSummary } from './probe-record.ts';
+import type { ServiceOptions } from './service.ts';
+import { Station } from './station.ts';
+import type { CaptureVerdict, Step, SwitchCommand, SwitchOptions } from './switch.ts';
+import type { System } from './system.ts';
+import type { Witnessed } from './timeline.ts';
+import { until } from './until.ts';
+
+export interface DirectorOptions {
+  readonly plan: LabPlan;
+  readonly system: System;
+  /** Real-time scheduling for the stations, so that what they measure is not their own lateness. */
+  readonly fifo: boolean;
+  readonly pcap?: string;
+  readonly progress: (line: string) => void;
+}
+
+/** The service's health port on every member's loopback. */
+export const healthPort = 7007;
+
+const stationPriority = 5;
+/** The main stream's interval, and the others': microseconds. */
+const mainIntervalUs = 500;
+const sideIntervalUs = 10_000;
+const readyTimeoutMs = 20_000;
+
+export class Director {
+  readonly plan: LabPlan;
+  readonly system: System;
+  readonly progress: (line: string) => void;
+  /** The stream that is reported first: host-a to the IPv4 address. */
+  readonly mainStream: string;
+  readonly #options: DirectorOptions;
+  readonly #switch: Station<SwitchCommand>;
+  readonly #services = new Map<string, Station<never>>();
+  readonly #probes: {
+    readonly station: Station<ProbeCommand, ProbeEvent>;
+    readonly streams: readonly string[];
+  }[] = [];
+  /** Who answered last, by stream. */
+  readonly #answering = new Map<string, string>();
+
+  constructor(options: DirectorOptions) {
+    this.#options = options;
+    this.plan = options.plan;
+    this.system = options.system;
+    this.progress = options.progress;
+    this.mainStream = `${options.plan.hosts[0]?.name} ${options.plan.service4}`;
+    this.#switch = Station.start({
+      namespace: switchNamespace,
+      script: 'switch',
+      options: this.#switchOptions(),
+    });
+  }
+
+  /** Starts services, daemons and probes; resolves when one member is active and every host is answered. */
+  async open(): Promise<void> {
+    for (const member of this.plan.members) this.#startService(member);
+    this.progress(`starting ${this.plan.members.length} daemons (${this.system.name})`);
+    await Promise.all(this.plan.members.map((member) => this.system.start(member)));
+    await this.#one();
+    for (const host of this.plan.hosts) this.#startProbe(host.name);
+    await this.ready();
+  }
+
+  /** Resolves to the active member when every member is ready and every host is answered by the active one. */
+  async ready(): Promise<MemberPlan> {
+    const active = await this.#one();
+    await until(
+      `every host is answered by ${active.name}`,
+      () => this.answeringMember() === active,
+      readyTimeoutMs,
+      () => [...this.#answering].map(([stream, member]) => `${stream}: ${member}`).join('; '),
+    );
+    return active;
+  }
+
+  /** Does the fault to the victim; resolves to its instant, microseconds. */
+  async strike(fault: Fault, victim: MemberPlan): Promise<number> {
+    const deeds = fault.strike(victim, this.plan);
+    if (deeds.length > 0) return await this.#act(deeds, victim);
+    if (this.system.switchover === undefined)
+      throw new Error(`${this.system.name} has no planned switchover`);
+    const atUs = monotonicUs();
+    await this.system.switchover(victim);
+    return atUs;
+  }
+
+  /** Undoes the fault and starts again what died. */
+  async mend(fault: Fault, victim: MemberPlan): Promise<void> {
+    const deeds = fault.mend(victim, this.plan);
+    if (deeds.length > 0) await this.#act(deeds, victim);
+    if (fault.dead === 'nothing') return;
+    this.progress(
+      `${victim.name} is ${fault.dead === 'machine' ? 'repaired and switched on' : 'started'} again`,
+    );
+    if (fault.dead === 'machine') this.#startService(victim);
+    await this.system.start(victim);
+  }
+
+  /** The member that answers every stream now, or undefined when they differ or none does. */
+  answeringMember(): MemberPlan | undefined {
+    const names = new Set(this.#answering.values());
+    const streams = this.#probes.reduce((sum, probe) => sum + probe.streams.length, 0);
+    if (names.size !== 1 || this.#answering.size < streams) return undefined;
+    return this.plan.members.find((member) => names.has(member.name));
+  }
+
+  async judgeProbes(window: Omit<ProbeCommand, 'do'>): Promise<Readonly<Record<string, ProbeSummary>>> {
+    const result: Record<string, ProbeSummary> = {};
+    for (const { station, streams } of this.#probes) {
+      const summaries = await station.ask<ProbeSummary[]>({ do: 'judge', ...window });
+      summaries.forEach((summary, index) => {
+        result[streams[index] ?? ''] = summary;
+      });
+    }
+    return result;
+  }
+
+  /** What entered the switch from the successor and, after its first answer, still from the victim. */
+  async judgeCapture(o: {
+    readonly faultAt: number;
+    readonly victim: MemberPlan;
+    readonly successor: MemberPlan | undefined;
+    readonly firstAnswer: number | null;
+  }): Promise<CaptureVerdict> {
+    if (o.successor === undefined || o.successor === o.victim) return { announcedUs: null, victimFrames: 0 };
+    return await this.#switch.ask<CaptureVerdict>({
+      do: 'judge',
+      successorPort: o.successor.lanPort,
+      victimPort: o.victim.lanPort,
+      faultUs: o.faultAt,
+      voicesAfterUs: o.firstAnswer ?? o.faultAt,
+    });
+  }
+
+  /** Every report of every daemon so far. */
+  occurrences(): Witnessed[] {
+    return this.plan.members.flatMap((member) =>
+      this.system.occurrences(member).map((occurrence) => ({ member: member.name, occurrence })),
+    );
+  }
+
+  lastWords(): string {
+    return this.plan.members
+      .map((m) => `${m.name}: ${this.system.lastWords(m) || 'said nothing'}`)
+      .join('\n');
+  }
+
+  /** Ends the stations in order, so that the capture file is complete. The daemons end with the lab. */
+  async close(): Promise<void> {
+    this.#switch.close();
+    for (const { station } of this.#probes) station.close();
+    await this.#switch.ended;
+  }
+
+  async #one(): Promise<MemberPlan> {
+    let view = await this.system.view();
+    const ready = async (): Promise<boolean> => {
+      view = await this.system.view();
+      return view.ready;
+    };
+    await until('every member is ready', ready, readyTimeoutMs, () => `${view.why}\n${this.lastWords()}`);
+    const active = this.plan.members.find((member) => member.name === view.active[0]);
+    if (active === undefined) throw new Error('a member is active that the plan does not know');
+    return active;
+  }
+
+  #act(deeds: readonly Deed[], victim: MemberPlan): Promise<number> {
+    return this.#switch.ask<number>({ do: 'act', steps: deeds.map((deed) => this.#resolve(deed, victim)) });
+  }
+
+  #resolve(deed: Deed, victim: MemberPlan): Step {
+    if (deed.kind !== 'signal') return deed;
+    const daemon = this.system.pid(victim);
+    const service = this.#services.get(victim.name)?.pid ?? 0;
+    // A machine that loses power takes whole process groups with it: the daemon's checks, too.
+    const pids = { daemon: [daemon], service: [service], machine: [-daemon, -service] }[deed.to];
+    if (pids.includes(0)) throw new Error(`${victim.name} has no running ${deed.to}`);
+    return { kind: 'signal', signal: deed.signal, pids };
+  }
+
+  #startService(member: MemberPlan): void {
+    const options: ServiceOptions = {
+      member: member.name,
+      addresses: [this.plan.service4, this.plan.service6],
+      port: this.plan.servicePort,
+      healthPort,
+    };
+    this.#services.set(
+      member.name,
+      Station.start<never>({ namespace: member.name, script: 'service', options }),
+    );
+  }
+
+  #startProbe(hostName: string): void {
+    const host = this.plan.hosts.find(({ name }) => name === hostName);
+    if (host === undefined) throw new Error(`${hostName} is no host of the plan`);
+    const port = this.plan.servicePort;
+    const fast = host === this.plan.hosts[0] ? mainIntervalUs : sideIntervalUs;
+    const targets: ProbeTarget[] = [
+      { localAddress: host.address4, address: this.plan.service4, port, intervalUs: fast },
+      { localAddress: host.address6, address: this.plan.service6, port, intervalUs: sideIntervalUs },
+    ];
+    const streams = targets.map((target) => `${host.name} ${target.address}`);
+    const fifoPriority = this.#options.fifo ? stationPriority : 0;
+    const options: ProbeOptions = { interface: 'eth0', targets, fifoPriority };
+    const station = Station.start<ProbeCommand, ProbeEvent>({
+      namespace: host.name,
+      script: 'probe',
+      options,
+      onEvent: (event) => this.#answering.set(streams[event.target] ?? '', event.member),
+    });
+    this.#probes.push({ station, streams });
+  }
+
+  #switchOptions(): SwitchOptions {
+    const { members, hosts, service4, service6 } = this.plan;
+    const pcap = this.#options.pcap;
+    return {
+      ports: [
+        ...members.map((m) => m.lanPort),
+        ...hosts.map((h) => h.lanPort),
+        ...members.flatMap((m) => m.cable?.port ?? []),
+      ],
+      watched: members.length,
+      service4: [...addressBytes(service4)],
+      service6: [...addressBytes(service6)],
+      ...(pcap === undefined ? {} : { pcap }),
+      fifoPriority: this.#options.fifo ? stationPriority : 0,
+    };
+  }
+}
+
+function addressBytes(text: string): Uint8Array {
+  const address = parseIp(text);
+  if (address === undefined) throw new Error(`${text} is no IP address`);
+  const bytes = new Uint8Array(isIpv4(address) ? 4 : 16);
+  if (isIpv4(address)) writeIpv4(bytes, 0, address);
+  else writeIpv6(bytes, 0, address);
+  return bytes;
+}

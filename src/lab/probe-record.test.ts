@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ProbeRecord } from './probe-record.ts';
+
+/** Requests every 500 µs, each answered 100 µs later by whoever `answerer` names. */
+function played(answerer: (number: number) => string | undefined, count = 100): ProbeRecord {
+  const record = new ProbeRecord(500, 1024);
+  for (let i = 0; i < count; i++) {
+    const number = record.send(1000 + i * 500);
+    const member = answerer(number);
+    if (member !== undefined) record.answer(number, member, 1100 + i * 500);
+  }
+  return record;
+}
+
+const window = { fromUs: 1000, toUs: 50_600, faultUs: 11_050, victim: 'primary' };
+
+test('without a fault nothing is lost and there is no blackout', () => {
+  const summary = played(() => 'primary').summary(window);
+  assert.equal(summary.lost, 0);
+  assert.equal(summary.sent, 100);
+  assert.equal(summary.blackoutMs, 0);
+  assert.equal(summary.firstAnswerUs, null);
+});
+
+test('a takeover shows as lost requests, a gap less one interval, and the first answer of the successor', () => {
+  const summary = played((n) => (n < 20 ? 'primary' : n < 26 ? undefined : 'redundant')).summary(window);
+  assert.equal(summary.lost, 6);
+  assert.equal(summary.blackoutMs, 3);
+  assert.equal(summary.firstAnswerUs, 1100 + 26 * 500);
+  assert.equal(summary.stray, 0);
+  assert.deepEqual(summary.answers, { primary: 20, redundant: 74 });
+});
+
+test('an answer of the old one after the first of the new one is a stray', () => {
+  const summary = played((n) => (n < 20 || n === 30 ? 'primary' : 'redundant')).summary(window);
+  assert.equal(summary.stray, 1);
+});
+
+test('silence until the end of the window is a blackout until then', () => {
+  const summary = played((n) => (n < 20 ? 'primary' : undefined)).summary(window);
+  assert.equal(summary.blackoutMs, (50_600 - (1100 + 19 * 500) - 500) / 1000);
+});
+
+test('a second answer and an answer to a forgotten request change nothing', () => {
+  const record = new ProbeRecord(500, 4);
+  for (let i = 0; i < 6; i++) record.send(i * 500);
+  record.answer(0, 'late', 4000);
+  record.answer(5, 'primary', 3000);
+  record.answer(5, 'other', 3100);
+  assert.deepEqual(record.summary({ fromUs: 0, toUs: 5000, faultUs: 0, victim: '' }).answers, { primary: 1 });
+});

@@ -1,0 +1,106 @@
+/** What a probe saw: every request and every answer with its instant, and what follows from them. No I/O. */
+
+/** What a probe makes of a stretch of time. Instants are CLOCK_MONOTONIC microseconds. */
+export interface ProbeSummary {
+  readonly intervalUs: number;
+  /** Requests sent in the window, and how many of them were never answered. */
+  readonly sent: number;
+  readonly lost: number;
+  /** The longest time between two consecutive answers, minus one interval: how long the service was away. */
+  readonly blackoutMs: number;
+  /** The first answer from anyone but the victim after the fault; null when there was none. */
+  readonly firstAnswerUs: number | null;
+  /** Answers of the victim that arrived later than the first answer of a successor: two voices. */
+  readonly stray: number;
+  /** Answers by the name of the member that gave them. */
+  readonly answers: Readonly<Record<string, number>>;
+}
+
+/** One stream of requests with consecutive numbers; the last `capacity` (a power of two) are remembered. */
+export class ProbeRecord {
+  readonly intervalUs: number;
+  readonly #sentAt: Float64Array;
+  readonly #answeredAt: Float64Array;
+  readonly #answeredBy: Uint8Array;
+  readonly #members: string[] = [];
+  readonly #mask: number;
+  #next = 0;
+
+  constructor(intervalUs: number, capacity = 262_144) {
+    this.intervalUs = intervalUs;
+    this.#sentAt = new Float64Array(capacity);
+    this.#answeredAt = new Float64Array(capacity);
+    this.#answeredBy = new Uint8Array(capacity);
+    this.#mask = capacity - 1;
+  }
+
+  /** A request goes out at `atUs`; returns its number. */
+  send(atUs: number): number {
+    const number = this.#next++;
+    this.#sentAt[number & this.#mask] = atUs;
+    this.#answeredAt[number & this.#mask] = 0;
+    return number;
+  }
+
+  /** An answer to request `number` came from `member`. A second answer to the same request is ignored. */
+  answer(number: number, member: string, atUs: number): void {
+    if (number >= this.#next || number < this.#next - this.#sentAt.length) return;
+    const slot = number & this.#mask;
+    if (this.#answeredAt[slot] !== 0) return;
+    let index = this.#members.indexOf(member);
+    if (index < 0) index = this.#members.push(member) - 1;
+    this.#answeredAt[slot] = atUs;
+    this.#answeredBy[slot] = index;
+  }
+
+  /** Judges the requests sent in fromUs..toUs around a fault at `faultUs` of the machine `victim`. */
+  summary(window: {
+    readonly fromUs: number;
+    readonly toUs: number;
+    readonly faultUs: number;
+    readonly victim: string;
+  }): ProbeSummary {
+    const answers = this.#answersOf(window.fromUs, window.toUs);
+    const counts: Record<string, number> = {};
+    let gap = 0;
+    let previous = window.fromUs;
+    let first: number | null = null;
+    let stray = 0;
+    for (const { atUs, member } of answers.list) {
+      gap = Math.max(gap, atUs - previous);
+      previous = atUs;
+      counts[member] = (counts[member] ?? 0) + 1;
+      if (member !== window.victim && atUs > window.faultUs) first ??= atUs;
+      else if (member === window.victim && first !== null) stray++;
+    }
+    gap = Math.max(gap, window.toUs - previous);
+    return {
+      intervalUs: this.intervalUs,
+      sent: answers.sent,
+      lost: answers.sent - answers.list.length,
+      blackoutMs: Math.max(0, Math.round(gap - this.intervalUs)) / 1000,
+      firstAnswerUs: first,
+      stray,
+      answers: counts,
+    };
+  }
+
+  /** The answers to the requests of a window, in the order they arrived. */
+  #answersOf(
+    fromUs: number,
+    toUs: number,
+  ): { readonly sent: number; readonly list: readonly { readonly atUs: number; readonly member: string }[] } {
+    const list: { readonly atUs: number; readonly member: string }[] = [];
+    let sent = 0;
+    for (let number = Math.max(0, this.#next - this.#sentAt.length); number < this.#next; number++) {
+      const slot = number & this.#mask;
+      const sentAt = this.#sentAt[slot] ?? 0;
+      if (sentAt < fromUs || sentAt > toUs) continue;
+      sent++;
+      const atUs = this.#answeredAt[slot] ?? 0;
+      if (atUs !== 0) list.push({ atUs, member: this.#members[this.#answeredBy[slot] ?? 0] ?? '' });
+    }
+    list.sort((a, b) => a.atUs - b.atUs);
+    return { sent, list };
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The service that the hosts use: a UDP and TCP echo on the service addresses which adds the name of the machine it
+ * runs on. A separate ordinary process, as any server would be: no part of the daemon, no special scheduling. It
+ * binds as soon as the address exists. SIGUSR1 makes it unhealthy (its health port closes), SIGUSR2 healthy again.
+ */
+import { createSocket } from 'node:dgram';
+import { createServer, type Server } from 'node:net';
+
+export interface ServiceOptions {
+  readonly member: string;
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly healthPort: number;
+}
+
+/** How often binding is tried while the address does not exist yet, milliseconds. */
+const bindRetryMs = 10;
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ServiceOptions;
+const name = Buffer.from(options.member, 'latin1');
+
+function echoDatagrams(address: string): void {
+  const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', reuseAddr: true });
+  socket.on('message', (request, from) => {
+    socket.send(Buffer.concat([request, name]), from.port, from.address, () => undefined);
+  });
+  socket.once('error', () => {
+    socket.close();
+    setTimeout(() => echoDatagrams(address), bindRetryMs);
+  });
+  socket.bind(options.port, address, () => {
+    socket.removeAllListeners('error').on('error', () => undefined);
+  });
+}
+
+function echoStreams(address: string): void {
+  const server = createServer((connection) => {
+    connection.on('error', () => undefined);
+    connection.write(`${options.member}\n`);
+    connection.pipe(connection);
+  });
+  server.on('error', () => setTimeout(() => echoStreams(address), bindRetryMs));
+  server.listen(options.port, address);
+}
+
+function healthServer(): Server {
+  return createServer((connection) => connection.on('error', () => undefined).end()).listen(
+    options.healthPort,
+    '127.0.0.1',
+  );
+}
+
+for (const address of options.addresses) {
+  echoDatagrams(address);
+  echoStreams(address);
+}
+let health = healthServer();
+process.on('SIGUSR1', () => health.close());
+process.on('SIGUSR2', () => {
+  if (!health.listening) health = healthServer();
+});
+process.stdin.resume().on('end', () => process.exit(0));

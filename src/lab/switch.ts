@@ -1,0 +1,116 @@
+/**
+ * The station in the switch's namespace: injects faults into links, ports and processes, and watches what enters the
+ * switch. It has no channel to any daemon. Everything a fault needs is in memory before its moment is stamped, and
+ * nothing is forked.
+ */
+import { monotonicUs } from '../linux/clock.ts';
+import { interfaceIndex } from '../linux/interfaces.ts';
+import { RouteSocket, setLinkDown, setLinkUp } from '../linux/netlink/index.ts';
+import { PacketSocket } from '../linux/packet-socket.ts';
+import { setFifo } from '../linux/sched.ts';
+import { setPortIsolated, setPortPassing } from './bridge-port.ts';
+import type { SignalName } from './fault.ts';
+import { StationLoop } from './loop.ts';
+import { PcapngWriter } from './pcapng.ts';
+import { VoiceRecord, voiceOf } from './voice.ts';
+
+export interface SwitchOptions {
+  /** Every port of both bridges; the first `watched` are the members' LAN ports. */
+  readonly ports: readonly string[];
+  readonly watched: number;
+  /** The service addresses as bytes. */
+  readonly service4: readonly number[];
+  readonly service6: readonly number[];
+  /** Where every frame that enters is written to (pcapng). */
+  readonly pcap?: string;
+  readonly fifoPriority: number;
+}
+
+/** A deed of a fault, resolved to process ids (negative: a process group). */
+export type Step =
+  | { readonly kind: 'links'; readonly up: boolean; readonly ports: readonly string[] }
+  | { readonly kind: 'mute' | 'part'; readonly on: boolean; readonly ports: readonly string[] }
+  | { readonly kind: 'signal'; readonly signal: SignalName; readonly pids: readonly number[] };
+
+export type SwitchCommand =
+  /** Does the steps in order; answers with the instant (µs) just before the first. */
+  | { readonly do: 'act'; readonly steps: readonly Step[] }
+  /** What entered at two ports: answers with a CaptureVerdict. */
+  | {
+      readonly do: 'judge';
+      readonly successorPort: string;
+      readonly victimPort: string;
+      readonly faultUs: number;
+      readonly voicesAfterUs: number;
+    };
+
+export interface CaptureVerdict {
+  /** When the successor's first announcement after the fault entered the switch. */
+  readonly announcedUs: number | null;
+  /** Frames with a service address as source that left the victim after `voicesAfterUs`. */
+  readonly victimFrames: number;
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as SwitchOptions;
+const route = RouteSocket.open();
+const record = new VoiceRecord();
+const voices = { v4: Uint8Array.from(options.service4), v6: Uint8Array.from(options.service6) };
+const writer = options.pcap === undefined ? undefined : new PcapngWriter(options.pcap, options.ports);
+/** From the monotonic clock to microseconds since 1970, for the capture file. */
+const epochUs = Date.now() * 1000 - monotonicUs();
+const indices = new Map(options.ports.map((port) => [port, interfaceIndex(port)]));
+
+function indicesOf(ports: readonly string[]): number[] {
+  return ports.map((port) => indices.get(port) ?? interfaceIndex(port));
+}
+
+/** Prepares every step, then stamps, then does them. */
+function act(steps: readonly Step[]): number {
+  const deeds = steps.map(prepare);
+  const atUs = monotonicUs();
+  for (const deed of deeds) deed();
+  return atUs;
+}
+
+function prepare(step: Step): () => void {
+  if (step.kind === 'signal') {
+    return () => {
+      for (const pid of step.pids) process.kill(pid, step.signal);
+    };
+  }
+  const ports = indicesOf(step.ports);
+  const requests = ports.map((index) => {
+    if (step.kind === 'links') return step.up ? setLinkUp(index) : setLinkDown(index);
+    return step.kind === 'mute' ? setPortPassing(index, !step.on) : setPortIsolated(index, step.on);
+  });
+  return () => route.batch(requests);
+}
+
+function judge(command: Extract<SwitchCommand, { do: 'judge' }>): CaptureVerdict {
+  const successor = options.ports.indexOf(command.successorPort);
+  const victim = options.ports.indexOf(command.victimPort);
+  return {
+    announcedUs: record.firstClaim(successor, command.faultUs),
+    victimFrames: record.count(victim, command.voicesAfterUs).frames,
+  };
+}
+
+const loop = new StationLoop<SwitchCommand>((command) =>
+  command.do === 'act' ? act(command.steps) : judge(command),
+);
+options.ports.forEach((name, port) => {
+  const watched = port < options.watched;
+  if (!watched && writer === undefined) return;
+  const socket = PacketSocket.open({ interface: name, ignoreOutgoing: true });
+  loop.watch(socket.fd, () => {
+    const atUs = monotonicUs();
+    socket.receive((frame) => {
+      const voice = watched ? voiceOf(frame, voices) : undefined;
+      if (voice !== undefined) record.add(port, voice, atUs);
+      writer?.write(port, epochUs + atUs, frame);
+    });
+  });
+});
+if (options.fifoPriority > 0) setFifo(options.fifoPriority);
+loop.run(() => undefined);
+writer?.close();
