@@ -1,0 +1,17 @@
+/**
+ * The kernel's monotonic clock, the only one the reactor lives by. All threads of all processes of this machine read
+ * the same value; it stops while the machine is suspended.
+ */
+import { native } from './ffi.ts';
+
+const CLOCK_MONOTONIC = 1;
+const clockGettime = native<[clock: number, time: Uint8Array]>('int clock_gettime(int, void *)');
+const timespec = new Uint32Array(4);
+const timespecBytes = new Uint8Array(timespec.buffer);
+
+/** CLOCK_MONOTONIC in whole microseconds. Allocates nothing. */
+export function monotonicUs(): number {
+  clockGettime(CLOCK_MONOTONIC, timespecBytes);
+  const seconds = (timespec[1] ?? 0) * 0x1_0000_0000 + (timespec[0] ?? 0);
+  return seconds * 1_000_000 + Math.floor((timespec[2] ?? 0) / 1000);
+}
