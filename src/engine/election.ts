@@ -1,0 +1,97 @@
+/**
+ * Who should be active. Each member decides for itself, by the same rules, from what it heard: is anybody active; if not,
+ * may the group's policy call that a fault; and how many members go before us.
+ *
+ * `starting` on the wire means "has seen nobody active in this life": such newcomers decide among each other by priority
+ * and number, and let members that were already standing by go first.
+ */
+import { MemberState } from '../wire/control/message.ts';
+import { slotUs } from './context.ts';
+import type { TakeoverCause } from './effect.ts';
+import type { Member } from './member.ts';
+import { instant, later } from './time.ts';
+
+/** `graceOver`: every path passed traffic and every peer told its states, or the start-up grace ran out. */
+export function elect(member: Member, graceOver: boolean): void {
+  const { state, context } = member;
+  if (state !== 'starting' && state !== 'standby') return;
+  const active = member.activePeer;
+  if (active !== undefined) {
+    member.lastActive = active.id;
+    member.vacantSince = undefined;
+    member.turn.cancel();
+    if (state === 'starting') member.enter('standby', 'heard');
+    if (!member.healthy) member.enter('faulted', member.healthReason);
+    return;
+  }
+  if (!member.healthy) {
+    member.turn.cancel();
+    member.enter('faulted', member.healthReason);
+    return;
+  }
+  if (context.stopping || (!graceOver && (state === 'starting' || member.lastActive === 0))) return;
+  const cause = causeOfVacancy(member);
+  if (cause === undefined) {
+    member.vacantSince = undefined;
+    member.turn.cancel();
+    return;
+  }
+  if (member.vacantSince === undefined) noticeVacancy(member, cause);
+  const waitUs = waitOf(member);
+  const due = later(member.vacantSince ?? context.now, waitUs);
+  const at = instant(Math.max(due, member.notBefore));
+  if (context.now >= at) member.acquire(cause);
+  else member.turn.arm(at);
+}
+
+type Cause = TakeoverCause | 'startup' | 'again';
+
+/** Why the role may be taken, by the group's policy; undefined: it may not. */
+function causeOfVacancy(member: Member): Cause | undefined {
+  const { context, lastActive, config } = member;
+  if (lastActive === 0) return 'startup';
+  if (lastActive === context.config.self) return 'again';
+  const peer = context.detector.peer(lastActive);
+  if (peer === undefined) return 'startup';
+  if (!peer.up) return context.detector.causeOfDeath(peer, config.takeOverOn);
+  const state = peer.standing(member.id)?.state ?? MemberState.starting;
+  // It was active and says it starts: another life, so the one that was active is dead.
+  if (state === MemberState.starting) return config.takeOverOn.processDeath ? 'processDeath' : undefined;
+  if (!config.takeOverOn.status) return undefined;
+  return state === MemberState.stopped ? 'stopping' : 'status';
+}
+
+function noticeVacancy(member: Member, cause: Cause): void {
+  member.vacantSince = member.context.now;
+  const peer = member.context.detector.peer(member.lastActive);
+  // What the detector saw of a peer that is down, it has reported itself.
+  if (peer?.up && cause !== 'startup' && cause !== 'again') {
+    member.context.report({ code: 'faultSeen', peer: peer.id, why: cause });
+  }
+}
+
+/** How long after the vacancy was seen our turn comes, microseconds. */
+function waitOf(member: Member): number {
+  const { context, successors: settled } = member;
+  const { config } = context;
+  const slot = slotUs(config);
+  if (member.state === 'standby') {
+    const ahead = settled.filter(({ id }) => goesBefore(member, id, config.self));
+    return ahead.length * slot;
+  }
+  const ahead = member.peers.filter((peer) => {
+    const state = peer.standing(member.id)?.state ?? MemberState.starting;
+    return peer.up && state === MemberState.starting && member.isAhead(peer.id, config.self);
+  });
+  // Those that stood by before us have the ranks up to the group's size.
+  if (settled.length > 0) return (member.config.members.length + ahead.length) * slot;
+  // A newcomer ahead of us may still be in its grace, which began before ours ended; it acts when that is over.
+  return ahead.length === 0 ? 0 : config.startupGraceUs + ahead.length * slot;
+}
+
+/** Priority, then number; but whoever held the role last has just lost it or given it up, and goes last. */
+function goesBefore(member: Member, one: number, other: number): boolean {
+  const last = member.context.terms.seen(member.id).member;
+  if (one === last) return false;
+  return other === last || member.isAhead(one, other);
+}

@@ -1,0 +1,301 @@
+/**
+ * The engine decides and does nothing itself: events in, effects out, deadlines known. Decisions fall at the event
+ * `drained`, when everything that had arrived was told; only a member that must close its fence does not wait for it.
+ */
+import {
+  type ControlMessage,
+  flagStopping,
+  type GroupId,
+  type GroupRecord,
+  type NodeId,
+  type PathId,
+  type Term,
+} from '../wire/control/message.ts';
+import type { EngineConfig } from './config.ts';
+import type { Context } from './context.ts';
+import { Detector } from './detector.ts';
+import type { Effect, MemberStateName } from './effect.ts';
+import type { Event } from './event.ts';
+import { Group } from './group.ts';
+import { Terms } from './terms.ts';
+import { type Instant, instant, later } from './time.ts';
+import { type Timer, Timers } from './timers.ts';
+
+/** How often a member that leaves says so. */
+const farewells = 3;
+
+const nothing: readonly Effect[] = [];
+
+export interface EngineSnapshot {
+  readonly groups: readonly {
+    readonly id: GroupId;
+    readonly state: MemberStateName;
+    readonly term: Term;
+    /** Who is believed active; 0: nobody. */
+    readonly active: NodeId | 0;
+    readonly healthy: boolean;
+  }[];
+  readonly peers: readonly {
+    readonly id: NodeId;
+    readonly up: boolean;
+    readonly paths: readonly {
+      readonly id: PathId;
+      readonly up: boolean;
+      readonly tether: boolean;
+      readonly lastHeard: Instant | undefined;
+    }[];
+  }[];
+}
+
+export class Engine {
+  readonly #context: Context;
+  readonly #groups = new Map<GroupId, Group>();
+  readonly #beat: Timer;
+  readonly #grace: Timer;
+  readonly #stopLimit: Timer;
+  /** Where the grid of heartbeats is anchored. */
+  #grid: Instant;
+  #effects: Effect[] = [];
+  #graceOver = false;
+  #farewell: 'no' | 'said' | 'over' = 'no';
+  #farewellsLeft = farewells - 1;
+
+  /**
+   * `termCeiling`: counters up to it are reserved on disk for this life. `termFloor`: counters up to it may have been used
+   * by an earlier life. The first heartbeat is due at once.
+   */
+  constructor(config: EngineConfig, start: { now: Instant; termCeiling: number; termFloor: number }) {
+    const emit = (effect: Effect): void => {
+      this.#effects.push(effect);
+    };
+    const timers = new Timers();
+    this.#context = {
+      config,
+      now: start.now,
+      stopping: false,
+      beatDue: false,
+      timers,
+      terms: new Terms({
+        self: config.self,
+        block: config.termBlock,
+        ceiling: start.termCeiling,
+        floor: start.termFloor,
+      }),
+      detector: new Detector(config, emit),
+      emit,
+      report: (report) => emit({ kind: 'report', report }),
+      beatAll: () => this.#beatAll(),
+    };
+    for (const group of config.groups) this.#groups.set(group.id, new Group(this.#context, group));
+    this.#beat = timers.create('beat', () => this.#onBeat());
+    this.#grace = timers.create('grace', () => this.#endGrace());
+    this.#stopLimit = timers.create('stopLimit', () => this.#stopNow());
+    this.#grid = start.now;
+    this.#beat.arm(start.now);
+    this.#grace.arm(later(start.now, config.startupGraceUs));
+    this.#reserve();
+  }
+
+  handle(event: Event, now: Instant): void {
+    const context = this.#context;
+    context.now = now;
+    if (this.#farewell === 'over') return;
+    this.#dispatch(event);
+    if (context.beatDue) this.#beatAll();
+    if (this.#farewell === 'said' && this.#farewellsLeft === 0) this.#end();
+    this.#reserve();
+  }
+
+  /** What is to be done, in order. Each effect is given once. */
+  takeEffects(): readonly Effect[] {
+    if (this.#effects.length === 0) return nothing;
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** When the next turn is due at the latest; undefined: never. */
+  nextDeadline(): Instant | undefined {
+    if (this.#farewell === 'over') return undefined;
+    const timer = this.#context.timers.next();
+    const silence = this.#context.detector.next();
+    if (timer === undefined || silence === undefined) return timer ?? silence;
+    return instant(Math.min(timer, silence));
+  }
+
+  /** The records of the groups we share with the peer, for a heartbeat. */
+  records(peer: NodeId): readonly GroupRecord[] {
+    const records: GroupRecord[] = [];
+    for (const { member } of this.#groups.values()) {
+      if (member.peers.some(({ id }) => id === peer)) records.push(member.record);
+    }
+    return records;
+  }
+
+  /** The header flags of everything we send. */
+  get flags(): number {
+    return this.#farewell === 'no' ? 0 : flagStopping;
+  }
+
+  /** Roles stay. Groups, peers and paths must be the same ones; other ids take effect at the next start. */
+  reconfigure(config: EngineConfig, now: Instant): void {
+    const context = this.#context;
+    context.now = now;
+    const interval = context.config.heartbeatIntervalUs;
+    context.config = config;
+    context.detector.reconfigure(config);
+    context.terms.resize(config.termBlock);
+    for (const group of config.groups) this.#groups.get(group.id)?.reconfigure(group);
+    if (config.heartbeatIntervalUs !== interval) {
+      this.#grid = now;
+      this.#beat.arm(now);
+    }
+    this.#reserve();
+  }
+
+  snapshot(): EngineSnapshot {
+    const groups = [...this.#groups.values()].map(({ member }) => ({
+      id: member.id,
+      state: member.state,
+      term: member.term,
+      active: member.holds ? this.#context.config.self : (member.activePeer?.id ?? 0),
+      healthy: member.healthy,
+    }));
+    const peers = this.#context.detector.peers.map((peer) => ({
+      id: peer.id,
+      up: peer.up,
+      paths: peer.paths.map(({ id, up, tether, lastHeard }) => ({ id, up, tether, lastHeard })),
+    }));
+    return { groups, peers };
+  }
+
+  #dispatch(event: Event): void {
+    const { detector, terms, now } = this.#context;
+    switch (event.kind) {
+      case 'turn':
+        detector.late(event.lateUs, now);
+        break;
+      case 'drained':
+        this.#drained();
+        break;
+      case 'message':
+        this.#message(event.path, event.message);
+        break;
+      case 'carrier':
+        detector.carrier(event.peer, event.path, event.up, now);
+        break;
+      case 'tether':
+        detector.tether(event.peer, event.path, event.up, event.proof, now);
+        break;
+      case 'leaseLost':
+        for (const group of this.#groups.values()) group.leaseLost();
+        break;
+      case 'termsReserved':
+        terms.reserved(event.ceiling);
+        break;
+      case 'stop':
+        this.#stop();
+        break;
+      case 'acquired':
+        this.#groups.get(event.group)?.acquired(event.ok);
+        break;
+      case 'health':
+        this.#groups.get(event.group)?.health(event.healthy, event.reason);
+        break;
+      case 'switchover':
+        this.#groups.get(event.group)?.operator(event.target);
+        break;
+      case 'claim':
+        this.#groups.get(event.group)?.claimed(event.member);
+        break;
+      case 'evidence':
+        this.#groups.get(event.group)?.evidence();
+        break;
+    }
+  }
+
+  #message(path: PathId, message: ControlMessage): void {
+    const peer = this.#context.detector.heard(path, message, this.#context.now);
+    if (peer === undefined) return;
+    for (const record of message.groups) this.#shared(record.group, peer.id)?.noted(peer, record);
+    if (message.scope !== 0) this.#shared(message.scope, peer.id)?.message(peer, message);
+  }
+
+  #shared(id: GroupId, peer: NodeId): Group | undefined {
+    const group = this.#groups.get(id);
+    return group?.member.peers.some(({ id: member }) => member === peer) ? group : undefined;
+  }
+
+  #drained(): void {
+    const { detector, timers, now } = this.#context;
+    detector.sweep(now);
+    timers.fire(now);
+    if (!this.#graceOver && this.#everybodyTold()) this.#endGrace();
+    for (const group of this.#groups.values()) group.review(this.#graceOver);
+    if (this.#context.stopping) this.#sayFarewell();
+  }
+
+  /** Every path passed traffic (one without carrier cannot), and every peer told its state in every group we share. */
+  #everybodyTold(): boolean {
+    const groups = [...this.#groups.values()];
+    return this.#context.detector.peers.every(
+      (peer) =>
+        peer.up &&
+        peer.paths.every((path) => path.up || !path.carrier) &&
+        groups.every(({ member }) => !member.peers.includes(peer) || peer.standing(member.id) !== undefined),
+    );
+  }
+
+  #endGrace(): void {
+    this.#graceOver = true;
+    this.#grace.cancel();
+  }
+
+  /** Heartbeats on a fixed grid: no drift, and after a stall the missed ones are not made up for. */
+  #onBeat(): void {
+    const { now, config } = this.#context;
+    const interval = config.heartbeatIntervalUs;
+    this.#beat.arm(later(this.#grid, (Math.floor((now - this.#grid) / interval) + 1) * interval));
+    this.#context.beatDue = true;
+    if (this.#farewell === 'said') this.#farewellsLeft--;
+  }
+
+  #beatAll(): void {
+    this.#context.beatDue = false;
+    for (const peer of this.#context.detector.peers) {
+      for (const path of peer.paths) {
+        if (path.carrier) this.#effects.push({ kind: 'beat', peer: peer.id, path: path.id });
+      }
+    }
+  }
+
+  #reserve(): void {
+    const ceiling = this.#context.terms.shortfall();
+    if (ceiling !== undefined) this.#effects.push({ kind: 'reserveTerms', ceiling });
+  }
+
+  #stop(): void {
+    if (this.#context.stopping) return;
+    this.#context.stopping = true;
+    this.#stopLimit.arm(later(this.#context.now, this.#context.config.switchoverTimeoutUs));
+    for (const group of this.#groups.values()) group.stop();
+  }
+
+  #stopNow(): void {
+    for (const group of this.#groups.values()) group.stopNow();
+  }
+
+  /** Once nothing is held: says so in a few heartbeats, then the process may end. */
+  #sayFarewell(): void {
+    if (this.#farewell !== 'no') return;
+    for (const group of this.#groups.values()) if (!group.settled) return;
+    this.#farewell = 'said';
+    this.#context.beatDue = true;
+  }
+
+  #end(): void {
+    for (const group of this.#groups.values()) group.end();
+    this.#farewell = 'over';
+    this.#effects.push({ kind: 'stopped' });
+  }
+}

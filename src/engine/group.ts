@@ -1,0 +1,188 @@
+/** One group on this node: what each event means for our part in it. */
+import {
+  type ControlMessage,
+  ControlType,
+  compareTerms,
+  type GroupRecord,
+  type NodeId,
+} from '../wire/control/message.ts';
+import type { GroupConfig } from './config.ts';
+import { type Context, slotUs } from './context.ts';
+import { elect } from './election.ts';
+import { Member } from './member.ts';
+import type { PeerWatch } from './peer.ts';
+import { Requests } from './request.ts';
+import { Switchover } from './switchover.ts';
+import { type Instant, later } from './time.ts';
+
+export class Group {
+  readonly member: Member;
+  readonly #context: Context;
+  readonly #switchover: Switchover;
+  readonly #requests: Requests;
+  /** A failing active member tries no further handover before this moment. */
+  #retryAt: Instant | undefined;
+
+  constructor(context: Context, config: GroupConfig) {
+    this.#context = context;
+    this.member = new Member(context, config);
+    this.#switchover = new Switchover(this.member);
+    this.#requests = new Requests(this.member, this.#switchover);
+  }
+
+  /** Nothing is held, and nobody waits for a word of ours. */
+  get settled(): boolean {
+    return this.member.state === 'stopped' && !this.#switchover.pending;
+  }
+
+  /** What a peer says of itself: its record in a heartbeat, or the header of a datagram about this group. */
+  noted(peer: PeerWatch, record: Pick<GroupRecord, 'state' | 'term'>): void {
+    const { member } = this;
+    this.#context.terms.note(member.id, record.term);
+    const standing = peer.standingToNote(member.id);
+    if (!standing.note(record) || !standing.holds) return;
+    if (!member.holds && member.state !== 'acquiring') return;
+    if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer);
+    else member.announcer.defend(true);
+  }
+
+  message(peer: PeerWatch, message: ControlMessage): void {
+    if (message.type === ControlType.switchoverRequest) {
+      this.#context.terms.note(this.member.id, message.term);
+      this.#requests.message(message);
+      return;
+    }
+    this.noted(peer, message);
+    this.#switchover.message(message);
+  }
+
+  acquired(ok: boolean): void {
+    const { member } = this;
+    if (member.state !== 'acquiring') {
+      // Something took the reason away between the request and its answer.
+      if (ok && !member.holds) member.closeFence();
+      return;
+    }
+    if (ok) {
+      this.#switchover.stopForwarding();
+      member.activate();
+      return;
+    }
+    this.#switchover.end();
+    member.lastActive = this.#context.config.self;
+    member.enter('standby', 'refused');
+    // The kernel refused: others go first, and we do not hammer it.
+    member.pause(this.#context.config.startupGraceUs);
+  }
+
+  leaseLost(): void {
+    const { member } = this;
+    if (!member.holds && member.state !== 'acquiring') return;
+    this.#context.report({ code: 'leaseLost', group: member.id });
+    member.closeFence();
+    this.#switchover.leave();
+    member.lastActive = this.#context.config.self;
+    member.enter('standby', 'leaseLost');
+    member.vacantSince = this.#context.now;
+    // Listen for as long as it takes to hear from anyone who took over meanwhile.
+    member.pause(slotUs(this.#context.config));
+  }
+
+  health(healthy: boolean, reason: string): void {
+    const { member } = this;
+    if (member.healthy === healthy) return;
+    member.healthy = healthy;
+    member.healthReason = reason;
+    if (!healthy && member.state === 'holding') {
+      this.#switchover.leave();
+      member.enter('faulted', reason);
+    } else if (!healthy && (member.state === 'standby' || member.state === 'starting')) {
+      member.enter('faulted', reason);
+    } else if (healthy && member.state === 'faulted') {
+      member.enter('standby', reason);
+      // Others may have become able in the same moment; both must know before one of them acts.
+      if (member.peers.some(({ up }) => up)) member.pause(slotUs(this.#context.config));
+    } else if (!healthy && member.state === 'active' && member.config.takeOverOn.status) {
+      const nobody = member.successors.length === 0;
+      const why = 'our checks fail, but no standby is able';
+      if (nobody) this.#context.report({ code: 'switchoverFailed', group: member.id, why });
+    }
+  }
+
+  operator(target: NodeId | 0): void {
+    this.#requests.operator(target);
+  }
+
+  claimed(by: NodeId | 0): void {
+    const { member } = this;
+    this.#context.report({ code: 'claimed', group: member.id, member: by });
+    if (member.holds) member.announcer.defend(false);
+  }
+
+  evidence(): void {
+    if (this.member.holds) this.member.announcer.defend(true);
+  }
+
+  reconfigure(config: GroupConfig): void {
+    this.member.config = config;
+    this.member.announcer.reschedule();
+  }
+
+  /** Leave: what is not held ends at once, what is held is handed over by `review`. */
+  stop(): void {
+    const { member } = this;
+    this.#requests.cancel();
+    if (member.holds || member.state === 'stopped') return;
+    if (member.state === 'acquiring') member.closeFence();
+    this.#switchover.leave();
+    member.enter('stopped', 'stop');
+  }
+
+  /** The time for leaving in order is over. */
+  stopNow(): void {
+    if (this.member.holds) this.#giveUp();
+    else this.#switchover.end();
+  }
+
+  /** The last thing: nothing is forwarded by a process that is gone. */
+  end(): void {
+    this.#switchover.end();
+  }
+
+  /** After every socket was drained. */
+  review(graceOver: boolean): void {
+    this.#switchover.review();
+    if (this.member.state === 'active') this.#reviewActive();
+    elect(this.member, graceOver);
+    this.#requests.review();
+  }
+
+  #reviewActive(): void {
+    const { member } = this;
+    const { now, stopping, config } = this.#context;
+    const failing = !member.healthy && member.config.takeOverOn.status;
+    if (!stopping && (!failing || (this.#retryAt !== undefined && now < this.#retryAt))) return;
+    const best = member.successors[0];
+    if (best !== undefined) {
+      this.#retryAt = later(now, slotUs(config));
+      this.#switchover.give(best.id, stopping ? 'stop' : 'health');
+    } else if (stopping) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    const { member } = this;
+    if (member.state === 'draining') this.#switchover.giveUp('stop');
+    else {
+      member.closeFence();
+      member.enter('stopped', 'stop');
+    }
+  }
+
+  #yieldTo(peer: PeerWatch): void {
+    const { member } = this;
+    member.closeFence();
+    this.#switchover.end();
+    member.lastActive = peer.id;
+    member.enter('standby', 'higherTerm');
+  }
+}

@@ -1,0 +1,190 @@
+/** This node's part in one group: its state, its term, and the small steps that every decision is made of. */
+import {
+  flagUnreserved,
+  type GroupId,
+  type GroupRecord,
+  MemberState,
+  type NodeId,
+  noTerm,
+  type Term,
+} from '../wire/control/message.ts';
+import { Announcer } from './announcer.ts';
+import type { GroupConfig } from './config.ts';
+import type { Context } from './context.ts';
+import type { MemberStateName } from './effect.ts';
+import type { PeerWatch } from './peer.ts';
+import { holdsRole } from './standing.ts';
+import { type Instant, instant, later } from './time.ts';
+import type { Timer } from './timers.ts';
+import { become } from './transitions.ts';
+
+const wireStates: Record<MemberStateName, MemberState> = {
+  starting: MemberState.starting,
+  standby: MemberState.standby,
+  acquiring: MemberState.standby,
+  active: MemberState.active,
+  draining: MemberState.draining,
+  holding: MemberState.holding,
+  faulted: MemberState.faulted,
+  stopped: MemberState.stopped,
+};
+
+export class Member {
+  readonly context: Context;
+  readonly announcer: Announcer;
+  /** Wakes the loop when our turn may come; `elect` does the rest at the end of that turn. */
+  readonly turn: Timer;
+  /** The group's other members. */
+  readonly peers: readonly PeerWatch[];
+  config: GroupConfig;
+  healthy = true;
+  healthReason = '';
+  /** The term we hold, while we hold the role or acquire it. */
+  held: Term = noTerm;
+  /** Who was last believed active; 0 before anyone was. */
+  lastActive: NodeId | 0 = 0;
+  /** Since when nobody is active, as far as we know. */
+  vacantSince: Instant | undefined;
+  /** We do not acquire before this moment: a lost lease, a refused fence, a role just handed over. */
+  notBefore: Instant = instant(0);
+  /** Why we acquire. */
+  why = '';
+  /** Packets are held for us: deliver them when the fence opens. */
+  holdsPackets = false;
+  #state: MemberStateName = 'starting';
+  #unreserved = false;
+
+  constructor(context: Context, config: GroupConfig) {
+    this.context = context;
+    this.config = config;
+    this.peers = context.detector.peers.filter(({ id }) => config.members.some((member) => member.id === id));
+    this.announcer = new Announcer(context, config.id, () => this.held);
+    this.turn = context.timers.create('turn', () => {});
+  }
+
+  get id(): GroupId {
+    return this.config.id;
+  }
+
+  get state(): MemberStateName {
+    return this.#state;
+  }
+
+  get wireState(): MemberState {
+    return wireStates[this.#state];
+  }
+
+  /** We hold the role and the fence is open. */
+  get holds(): boolean {
+    return this.#state === 'active' || this.#state === 'draining';
+  }
+
+  /** What an outsider calls the term: ours while we hold the role, otherwise the highest seen. */
+  get term(): Term {
+    return this.holds ? this.held : this.context.terms.seen(this.id);
+  }
+
+  get record(): GroupRecord {
+    return {
+      group: this.id,
+      state: this.wireState,
+      priority: this.priorityOf(this.context.config.self),
+      flags: this.#unreserved && this.holds ? flagUnreserved : 0,
+      term: this.term,
+    };
+  }
+
+  priorityOf(member: NodeId): number {
+    return this.config.members.find(({ id }) => id === member)?.priority ?? 0;
+  }
+
+  /** Higher priority goes first, then the lower number. */
+  isAhead(one: NodeId, other: NodeId): boolean {
+    const difference = this.priorityOf(one) - this.priorityOf(other);
+    return difference !== 0 ? difference > 0 : one < other;
+  }
+
+  /** The living peer that holds the role by the highest term, if any. */
+  get activePeer(): PeerWatch | undefined {
+    let found: PeerWatch | undefined;
+    for (const peer of this.peers) {
+      const standing = peer.standing(this.id);
+      if (!peer.up || standing === undefined || !standing.holds) continue;
+      const best = found?.standing(this.id)?.term ?? noTerm;
+      if (found === undefined || standing.term.counter > best.counter) found = peer;
+      else if (standing.term.counter === best.counter && standing.term.member > best.member) found = peer;
+    }
+    return found;
+  }
+
+  /** Living peers that could take the role now, the best first. */
+  get successors(): readonly PeerWatch[] {
+    const able = this.peers.filter((peer) => {
+      const state = peer.standing(this.id)?.state;
+      return peer.up && (state === MemberState.standby || state === MemberState.holding);
+    });
+    return able.sort((one, other) => (this.isAhead(one.id, other.id) ? -1 : 1));
+  }
+
+  enter(to: MemberStateName, why: string): void {
+    const from = this.#state;
+    this.#state = become(from, to);
+    if (holdsRole(wireStates[to])) this.vacantSince = undefined;
+    if (wireStates[from] !== wireStates[to]) this.context.beatDue = true;
+    this.context.report({ code: 'transition', group: this.id, from, to, term: this.#termOf(from, to), why });
+  }
+
+  acquire(why: string): void {
+    const { term, reserved } = this.context.terms.next(this.id);
+    this.held = term;
+    this.why = why;
+    this.#unreserved = !reserved;
+    this.turn.cancel();
+    this.enter('acquiring', why);
+    if (!reserved) this.context.report({ code: 'unreservedTerm', group: this.id, term });
+    this.context.emit({ kind: 'acquire', group: this.id, term });
+  }
+
+  /** The fence is open: speak. */
+  activate(): void {
+    const { context, id } = this;
+    context.emit({ kind: 'answer', group: id, on: true });
+    if (this.holdsPackets) context.emit({ kind: 'hold', group: id, action: 'deliver' });
+    this.holdsPackets = false;
+    context.terms.note(id, this.held);
+    this.lastActive = context.config.self;
+    const why = this.why;
+    this.#state = become(this.#state, 'active');
+    this.vacantSince = undefined;
+    this.announcer.begin();
+    context.beatAll();
+    const term = this.held;
+    context.report({ code: 'transition', group: id, from: 'acquiring', to: 'active', term, why });
+    this.announcer.reportFirst();
+  }
+
+  /** What was held for us is not ours to deliver. */
+  forgetPackets(): void {
+    if (!this.holdsPackets) return;
+    this.holdsPackets = false;
+    this.context.emit({ kind: 'hold', group: this.id, action: 'discard' });
+  }
+
+  /** Closes the fence first of all, then stops answering; the caller says which state follows. */
+  closeFence(): void {
+    this.announcer.cancel();
+    this.context.emit({ kind: 'yield', group: this.id });
+    this.context.emit({ kind: 'answer', group: this.id, on: false });
+  }
+
+  #termOf(from: MemberStateName, to: MemberStateName): Term {
+    const ours = [from, to].some((state) => state === 'acquiring' || holdsRole(wireStates[state]));
+    return ours ? this.held : this.context.terms.seen(this.id);
+  }
+
+  /** No acquiring for this long from now. */
+  pause(us: number): void {
+    const until = later(this.context.now, us);
+    if (until > this.notBefore) this.notBefore = until;
+  }
+}

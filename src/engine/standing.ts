@@ -1,0 +1,56 @@
+/**
+ * What one peer says of itself in one group. Datagrams of several paths overtake each other, so an older word may arrive
+ * after a newer one; terms tell which is which: within one boot a member's term in its records never falls, and a term
+ * that was given up is never taken again.
+ */
+import {
+  compareTerms,
+  type GroupRecord,
+  MemberState,
+  type NodeId,
+  noTerm,
+  type Term,
+} from '../wire/control/message.ts';
+
+export class Standing {
+  readonly #peer: NodeId;
+  #state: MemberState = MemberState.starting;
+  #term: Term = noTerm;
+  /** The highest term of its own that it gave up. */
+  #over: Term = noTerm;
+
+  constructor(peer: NodeId) {
+    this.#peer = peer;
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  /** Active: the term it holds. Otherwise the highest term it has seen. */
+  get term(): Term {
+    return this.#term;
+  }
+
+  /** It holds the role, draining included. */
+  get holds(): boolean {
+    return holdsRole(this.#state);
+  }
+
+  /** False: an older word than the one we have, nothing was changed. */
+  note(record: Pick<GroupRecord, 'state' | 'term'>): boolean {
+    if (compareTerms(record.term, this.#term) < 0) return false;
+    if (holdsRole(record.state)) {
+      if (this.#over.counter > 0 && compareTerms(record.term, this.#over) <= 0) return false;
+    } else if (record.term.member === this.#peer) {
+      this.#over = record.term;
+    }
+    this.#state = record.state;
+    this.#term = record.term;
+    return true;
+  }
+}
+
+export function holdsRole(state: MemberState): boolean {
+  return state === MemberState.active || state === MemberState.draining;
+}

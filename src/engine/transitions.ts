@@ -1,0 +1,61 @@
+/** Every change of state a member may make in a group. The engine asks this table; the documentation is made from it. */
+import type { MemberStateName } from './effect.ts';
+import { InvariantError } from './invariant.ts';
+
+export interface Transition {
+  readonly from: MemberStateName;
+  readonly to: MemberStateName;
+  /** When it happens, as an operator would say it. */
+  readonly when: string;
+}
+
+export const transitions: readonly Transition[] = [
+  { from: 'starting', to: 'standby', when: 'another member is heard active' },
+  {
+    from: 'starting',
+    to: 'acquiring',
+    when: 'the start-up grace is over, nobody is active, and it is our turn',
+  },
+  { from: 'starting', to: 'faulted', when: 'our own checks fail' },
+  { from: 'starting', to: 'stopped', when: 'the daemon stops in order' },
+  { from: 'standby', to: 'acquiring', when: 'the active member failed or left, and it is our turn' },
+  { from: 'standby', to: 'holding', when: 'the active member prepares a planned switchover to us' },
+  { from: 'standby', to: 'faulted', when: 'our own checks fail' },
+  { from: 'standby', to: 'stopped', when: 'the daemon stops in order' },
+  { from: 'acquiring', to: 'active', when: 'the fence opened' },
+  {
+    from: 'acquiring',
+    to: 'standby',
+    when: 'the fence refused, the lease was lost, or a higher term was heard',
+  },
+  { from: 'acquiring', to: 'stopped', when: 'the daemon stops in order' },
+  { from: 'active', to: 'draining', when: 'a planned switchover begins' },
+  { from: 'active', to: 'standby', when: 'a higher term was heard, or the kernel lease was lost' },
+  { from: 'active', to: 'stopped', when: 'the daemon stops in order and nobody can succeed' },
+  {
+    from: 'draining',
+    to: 'active',
+    when: 'the planned switchover was called off before we gave up the role',
+  },
+  {
+    from: 'draining',
+    to: 'standby',
+    when: 'the role was given up to the successor, a higher term, or a lost lease',
+  },
+  { from: 'draining', to: 'faulted', when: 'the role was given up because our own checks fail' },
+  { from: 'draining', to: 'stopped', when: 'the role was given up because the daemon stops in order' },
+  { from: 'holding', to: 'acquiring', when: 'the old active member released the role, or died' },
+  { from: 'holding', to: 'standby', when: 'the planned switchover was called off or fell silent' },
+  { from: 'holding', to: 'faulted', when: 'our own checks fail' },
+  { from: 'holding', to: 'stopped', when: 'the daemon stops in order' },
+  { from: 'faulted', to: 'standby', when: 'our own checks pass again' },
+  { from: 'faulted', to: 'stopped', when: 'the daemon stops in order' },
+];
+
+const allowed: ReadonlySet<string> = new Set(transitions.map(({ from, to }) => `${from}>${to}`));
+
+/** Returns the new state; a change the table does not know is a bug. */
+export function become(from: MemberStateName, to: MemberStateName): MemberStateName {
+  if (!allowed.has(`${from}>${to}`)) throw new InvariantError(`no transition from ${from} to ${to}`);
+  return to;
+}

@@ -1,0 +1,272 @@
+/** Plays one engine by hand: what it hears is said here, what it asks for is read back as short lines. */
+import type { EngineConfig, GroupConfig } from '../../src/engine/config.ts';
+import type { Effect, Report } from '../../src/engine/effect.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Event } from '../../src/engine/event.ts';
+import { instant, later } from '../../src/engine/time.ts';
+import {
+  type ControlMessage,
+  ControlType,
+  type GroupRecord,
+  MemberState,
+  type NodeId,
+  type PathId,
+  type Term,
+} from '../../src/wire/control/message.ts';
+
+export const group = 77;
+export const interval = 2000;
+export const patience = 3 * interval;
+export const slot = 4 * interval;
+
+export const everySignal: GroupConfig['takeOverOn'] = {
+  silence: true,
+  processDeath: true,
+  carrier: true,
+  status: true,
+};
+
+/** Member `self` of `members` (priorities 300, 200, 100 for 1, 2, 3); path 1 is a cable, path 2 the LAN. */
+export function engineConfig(
+  self: NodeId,
+  members = 2,
+  changes: Partial<Omit<EngineConfig, 'groups'>> & { group?: Partial<GroupConfig> } = {},
+): EngineConfig {
+  const { group: groupChanges, ...rest } = changes;
+  const ids = Array.from({ length: members }, (_, index) => index + 1);
+  return {
+    self,
+    boot: 1000 + self,
+    heartbeatIntervalUs: interval,
+    missCount: 3,
+    startupGraceUs: 1_000_000,
+    drainUs: 5000,
+    switchoverTimeoutUs: 1_000_000,
+    announceScheduleUs: [50_000, 200_000],
+    defendIntervalUs: 100_000,
+    termBlock: 1000,
+    peers: ids
+      .filter((id) => id !== self)
+      .map((id) => ({
+        id,
+        paths: [
+          { id: 1, cable: true },
+          { id: 2, cable: false },
+        ],
+      })),
+    groups: [
+      {
+        id: group,
+        members: ids.map((id) => ({ id, priority: 400 - 100 * id })),
+        preempt: false,
+        takeOverOn: everySignal,
+        ...groupChanges,
+      },
+    ],
+    ...rest,
+  };
+}
+
+export interface Word {
+  readonly state?: MemberState;
+  readonly term?: Term;
+  readonly boot?: number;
+  readonly flags?: number;
+  readonly intervalUs?: number;
+  readonly paths?: readonly PathId[];
+}
+
+export class Rehearsal {
+  readonly engine: Engine;
+  readonly config: EngineConfig;
+  now = instant(1_000_000);
+  /** Answer 'acquire' in the same turn, as the reactor does; undefined: not at all. */
+  grants: boolean | undefined = true;
+  lines: string[] = [];
+
+  constructor(config: EngineConfig, start: { termCeiling?: number; termFloor?: number } = {}) {
+    this.config = config;
+    this.engine = new Engine(config, { now: this.now, termCeiling: 1000, termFloor: 0, ...start });
+    this.#collect();
+  }
+
+  /** Standby under member 1, who is active with term 5; nothing pending in `lines`. */
+  static standby(config: EngineConfig): Rehearsal {
+    const play = new Rehearsal(config);
+    for (const { id } of config.peers) play.says(id, id === 1 ? active(5, 1) : standby(5, 1));
+    play.drained();
+    play.take();
+    return play;
+  }
+
+  /** Active with every peer standing by; nothing pending in `lines`. */
+  static active(config: EngineConfig): Rehearsal {
+    const play = new Rehearsal(config);
+    for (const { id } of config.peers) play.says(id, { state: MemberState.starting });
+    play.drained();
+    play.pass(2 * slot + config.startupGraceUs, (at) => {
+      for (const { id } of config.peers) play.says(id, at < 2 ? { state: MemberState.starting } : play.stood);
+    });
+    play.take();
+    return play;
+  }
+
+  /** A peer that stands by and has seen the highest term this engine names. */
+  get stood(): Word {
+    return {
+      state: MemberState.standby,
+      term: this.engine.snapshot().groups[0]?.term ?? { counter: 0, member: 0 },
+    };
+  }
+
+  get state(): string {
+    return this.engine.snapshot().groups[0]?.state ?? 'none';
+  }
+
+  give(event: Event): void {
+    this.engine.handle(event, this.now);
+    this.#collect();
+  }
+
+  says(peer: NodeId, word: Word): void {
+    const record: GroupRecord = {
+      group,
+      state: word.state ?? MemberState.standby,
+      priority: 400 - 100 * peer,
+      flags: 0,
+      term: word.term ?? { counter: 0, member: 0 },
+    };
+    for (const path of word.paths ?? [1, 2]) {
+      const message = this.#message(peer, path, word);
+      this.give({ kind: 'message', path, message: { ...message, groups: [record] } });
+    }
+  }
+
+  tells(peer: NodeId, type: ControlType, word: Word & { target?: NodeId }): void {
+    for (const path of word.paths ?? [1, 2]) {
+      const message = this.#message(peer, path, word);
+      const { state = MemberState.standby, term = { counter: 0, member: 0 }, target = 0 } = word;
+      this.give({ kind: 'message', path, message: { ...message, type, scope: group, state, term, target } });
+    }
+  }
+
+  drained(lateUs = 0): void {
+    this.give({ kind: 'turn', lateUs });
+    this.give({ kind: 'drained' });
+  }
+
+  /** Lets time pass in turns, as the loop would; `each` says what is heard, once per interval. */
+  pass(us: number, each: (round: number) => void = () => {}): void {
+    const end = later(this.now, us);
+    let round = 0;
+    let heard = later(this.now, interval);
+    for (;;) {
+      const deadline = this.engine.nextDeadline() ?? end;
+      const next = instant(Math.max(this.now, Math.min(deadline, heard, end)));
+      this.now = next;
+      if (next >= heard) {
+        each(round++);
+        heard = later(heard, interval);
+      }
+      this.drained();
+      if (this.now >= end) return;
+    }
+  }
+
+  /** The lines so far, without heartbeats unless asked for. */
+  take(beats = false): string[] {
+    const lines = this.lines.filter((line) => beats || !line.startsWith('beat'));
+    this.lines = [];
+    return lines;
+  }
+
+  #message(peer: NodeId, path: PathId, word: Word): ControlMessage {
+    return {
+      type: ControlType.heartbeat,
+      flags: word.flags ?? 0,
+      cluster: 1,
+      sender: peer,
+      receiver: this.config.self,
+      path,
+      senderBoot: word.boot ?? 1000 + peer,
+      echoBoot: this.config.boot,
+      sequence: 1,
+      scope: 0,
+      term: { counter: 0, member: 0 },
+      state: MemberState.starting,
+      intervalUs: word.intervalUs ?? interval,
+      groups: [],
+      target: 0,
+    };
+  }
+
+  #collect(): void {
+    for (const effect of this.engine.takeEffects()) {
+      this.lines.push(inWords(effect));
+      if (effect.kind === 'acquire' && this.grants !== undefined) {
+        this.give({ kind: 'acquired', group: effect.group, ok: this.grants });
+      }
+    }
+  }
+}
+
+export function active(counter: number, member: NodeId): Word {
+  return { state: MemberState.active, term: { counter, member } };
+}
+
+export function standby(counter: number, member: NodeId): Word {
+  return { state: MemberState.standby, term: { counter, member } };
+}
+
+const typeNames = Object.fromEntries(Object.entries(ControlType).map(([name, value]) => [value, name]));
+
+function inWords(effect: Effect): string {
+  switch (effect.kind) {
+    case 'beat':
+      return `beat ${effect.peer}/${effect.path}`;
+    case 'send':
+      return `send ${typeNames[effect.type]} to ${effect.peer} term ${effect.term.counter}.${effect.term.member}`;
+    case 'acquire':
+      return `acquire ${effect.term.counter}.${effect.term.member}`;
+    case 'yield':
+      return 'yield';
+    case 'answer':
+      return `answer ${effect.on ? 'on' : 'off'}`;
+    case 'announce':
+      return `announce${effect.ask ? ' and ask' : ''}`;
+    case 'forward':
+      return `forward ${effect.to}`;
+    case 'hold':
+      return `hold ${effect.action}`;
+    case 'reserveTerms':
+      return `reserve ${effect.ceiling}`;
+    case 'stopped':
+      return 'stopped';
+    case 'report':
+      return reportInWords(effect.report);
+  }
+}
+
+function reportInWords(report: Report): string {
+  switch (report.code) {
+    case 'pathUp':
+    case 'pathDown':
+      return `${report.code} ${report.peer}/${report.path} ${report.why}`;
+    case 'peerUp':
+    case 'peerDown':
+    case 'faultSeen':
+      return `${report.code} ${report.peer} ${report.why}`;
+    case 'transition':
+      return `${report.from}>${report.to} ${report.why}`;
+    case 'announced':
+      return `announced ${report.round}`;
+    case 'claimed':
+      return `claimed ${report.member}`;
+    case 'unreservedTerm':
+      return `unreserved ${report.term.counter}`;
+    case 'leaseLost':
+      return 'leaseLost';
+    case 'switchoverFailed':
+      return `failed: ${report.why}`;
+  }
+}
