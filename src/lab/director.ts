@@ -6,7 +6,7 @@ import { type LabPlan, type MemberPlan, switchNamespace } from './plan.ts';
 import type { ProbeCommand, ProbeEvent, ProbeOptions, ProbeTarget } from './probe.ts';
 import type { ProbeSummary } from './probe-record.ts';
 import type { ServiceOptions } from './service.ts';
-import { Station } from './station.ts';
+import { Station, scriptPath } from './station.ts';
 import type { CaptureVerdict, Step, SwitchCommand, SwitchOptions } from './switch.ts';
 import type { System } from './system.ts';
 import type { Witnessed } from './timeline.ts';
@@ -54,7 +54,7 @@ export class Director {
     this.mainStream = `${options.plan.hosts[0]?.name} ${options.plan.service4}`;
     this.#switch = Station.start({
       namespace: switchNamespace,
-      script: 'switch',
+      script: scriptPath('switch'),
       options: this.#switchOptions(),
     });
   }
@@ -84,7 +84,7 @@ export class Director {
   /** Does the fault to the victim; resolves to its instant, microseconds. */
   async strike(fault: Fault, victim: MemberPlan): Promise<number> {
     const deeds = fault.strike(victim, this.plan);
-    if (deeds.length > 0) return await this.#act(deeds, victim);
+    if (deeds.length > 0) return await this.act(deeds, victim);
     if (this.system.switchover === undefined)
       throw new Error(`${this.system.name} has no planned switchover`);
     const atUs = monotonicUs();
@@ -95,7 +95,7 @@ export class Director {
   /** Undoes the fault and starts again what died. */
   async mend(fault: Fault, victim: MemberPlan): Promise<void> {
     const deeds = fault.mend(victim, this.plan);
-    if (deeds.length > 0) await this.#act(deeds, victim);
+    if (deeds.length > 0) await this.act(deeds, victim);
     if (fault.dead === 'nothing') return;
     this.progress(
       `${victim.name} is ${fault.dead === 'machine' ? 'repaired and switched on' : 'started'} again`,
@@ -172,7 +172,8 @@ export class Director {
     return active;
   }
 
-  #act(deeds: readonly Deed[], victim: MemberPlan): Promise<number> {
+  /** Does deeds to `victim`; resolves to the instant just before the first, microseconds. */
+  act(deeds: readonly Deed[], victim: MemberPlan): Promise<number> {
     return this.#switch.ask<number>({ do: 'act', steps: deeds.map((deed) => this.#resolve(deed, victim)) });
   }
 
@@ -195,7 +196,7 @@ export class Director {
     };
     this.#services.set(
       member.name,
-      Station.start<never>({ namespace: member.name, script: 'service', options }),
+      Station.start<never>({ namespace: member.name, script: scriptPath('service'), options }),
     );
   }
 
@@ -213,7 +214,7 @@ export class Director {
     const options: ProbeOptions = { interface: 'eth0', targets, fifoPriority };
     const station = Station.start<ProbeCommand, ProbeEvent>({
       namespace: host.name,
-      script: 'probe',
+      script: scriptPath('probe'),
       options,
       onEvent: (event) => this.#answering.set(streams[event.target] ?? '', event.member),
     });

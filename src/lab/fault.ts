@@ -4,7 +4,7 @@ import type { LabPlan, MemberPlan } from './plan.ts';
 /** One deed of the injector. All are system calls made from the switch's namespace; none speaks to a daemon. */
 export type Deed =
   /** Links down (their other ends lose carrier), or up again, in one netlink transaction. */
-  | { readonly kind: 'links'; readonly up: boolean; readonly ports: readonly string[] }
+  | { readonly kind: 'links'; readonly on: boolean; readonly ports: readonly string[] }
   /** Ports that drop whatever enters and leaves, carrier up: a death that gives no signal. */
   | { readonly kind: 'mute'; readonly on: boolean; readonly ports: readonly string[] }
   /** Ports that drop what they would send to each other; all else passes. */
@@ -53,10 +53,10 @@ export const faults = {
     summary: 'the machine loses its power: every link goes down, every process stops',
     expect: 'takeover',
     strike: (victim, plan) => [
-      { kind: 'links', up: false, ports: allPorts(victim, plan) },
+      { kind: 'links', on: false, ports: allPorts(victim, plan) },
       { kind: 'signal', signal: 'SIGKILL', to: 'machine' },
     ],
-    mend: (victim, plan) => [{ kind: 'links', up: true, ports: allPorts(victim, plan) }],
+    mend: (victim, plan) => [{ kind: 'links', on: true, ports: allPorts(victim, plan) }],
     dead: 'machine',
   },
   silent: {
@@ -98,8 +98,8 @@ export const faults = {
   cable: {
     summary: 'the direct link between the members is cut; the LAN stays',
     expect: 'nothing',
-    strike: (_victim, plan) => [{ kind: 'links', up: false, ports: cablePorts(plan) }],
-    mend: (_victim, plan) => [{ kind: 'links', up: true, ports: cablePorts(plan) }],
+    strike: (_victim, plan) => [{ kind: 'links', on: false, ports: cablePorts(plan) }],
+    mend: (_victim, plan) => [{ kind: 'links', on: true, ports: cablePorts(plan) }],
     dead: 'nothing',
     only: 'understudy',
   },

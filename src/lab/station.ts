@@ -3,6 +3,7 @@
  * awaits answers, passes events on. See loop.ts for the lines they exchange.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -49,21 +50,21 @@ export class Station<Command extends object, Event extends object = never> {
     );
   }
 
-  /** Starts the script `name` in `namespace`, with `options` as its one argument (JSON). */
+  /** Starts the script at path `script` in `namespace`, with `options` as its one argument (JSON). */
   static start<Command extends object, Event extends object = never>(o: {
     readonly namespace: string;
     readonly script: string;
     readonly options: object;
     readonly onEvent?: (event: Event) => void;
   }): Station<Command, Event> {
-    const command = [...process.execArgv, scriptPath(o.script), JSON.stringify(o.options)];
+    const command = [...process.execArgv, o.script, JSON.stringify(o.options)];
     const child = spawn('ip', ['netns', 'exec', o.namespace, process.execPath, ...command], {
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: a power loss kills all of a machine's processes by their groups.
       detached: true,
     });
     return new Station<Command, Event>(
-      `${o.script} in ${o.namespace}`,
+      `${basename(o.script)} in ${o.namespace}`,
       child,
       o.onEvent ?? (() => undefined),
     );

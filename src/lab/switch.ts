@@ -5,13 +5,12 @@
  */
 import { monotonicUs } from '../linux/clock.ts';
 import { interfaceIndex } from '../linux/interfaces.ts';
-import { RouteSocket, setLinkDown, setLinkUp } from '../linux/netlink/index.ts';
 import { PacketSocket } from '../linux/packet-socket.ts';
 import { setFifo } from '../linux/sched.ts';
-import { setPortIsolated, setPortPassing } from './bridge-port.ts';
 import type { SignalName } from './fault.ts';
 import { StationLoop } from './loop.ts';
 import { PcapngWriter } from './pcapng.ts';
+import { type PortChange, Ports } from './ports.ts';
 import { VoiceRecord, voiceOf } from './voice.ts';
 
 export interface SwitchOptions {
@@ -28,8 +27,7 @@ export interface SwitchOptions {
 
 /** A deed of a fault, resolved to process ids (negative: a process group). */
 export type Step =
-  | { readonly kind: 'links'; readonly up: boolean; readonly ports: readonly string[] }
-  | { readonly kind: 'mute' | 'part'; readonly on: boolean; readonly ports: readonly string[] }
+  | { readonly kind: PortChange; readonly on: boolean; readonly ports: readonly string[] }
   | { readonly kind: 'signal'; readonly signal: SignalName; readonly pids: readonly number[] };
 
 export type SwitchCommand =
@@ -52,7 +50,7 @@ export interface CaptureVerdict {
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as SwitchOptions;
-const route = RouteSocket.open();
+const ports = new Ports();
 const record = new VoiceRecord();
 const voices = { v4: Uint8Array.from(options.service4), v6: Uint8Array.from(options.service6) };
 const writer = options.pcap === undefined ? undefined : new PcapngWriter(options.pcap, options.ports);
@@ -60,8 +58,8 @@ const writer = options.pcap === undefined ? undefined : new PcapngWriter(options
 const epochUs = Date.now() * 1000 - monotonicUs();
 const indices = new Map(options.ports.map((port) => [port, interfaceIndex(port)]));
 
-function indicesOf(ports: readonly string[]): number[] {
-  return ports.map((port) => indices.get(port) ?? interfaceIndex(port));
+function indexOf(port: string): number {
+  return indices.get(port) ?? interfaceIndex(port);
 }
 
 /** Prepares every step, then stamps, then does them. */
@@ -78,12 +76,7 @@ function prepare(step: Step): () => void {
       for (const pid of step.pids) process.kill(pid, step.signal);
     };
   }
-  const ports = indicesOf(step.ports);
-  const requests = ports.map((index) => {
-    if (step.kind === 'links') return step.up ? setLinkUp(index) : setLinkDown(index);
-    return step.kind === 'mute' ? setPortPassing(index, !step.on) : setPortIsolated(index, step.on);
-  });
-  return () => route.batch(requests);
+  return ports.prepare(step.kind, step.on, step.ports.map(indexOf));
 }
 
 function judge(command: Extract<SwitchCommand, { do: 'judge' }>): CaptureVerdict {

@@ -31,7 +31,10 @@ export function buildTopology(plan: LabPlan): void {
   for (const host of plan.hosts) ipBatch(host.name, hostAddresses(host));
 }
 
-/** Both pairs are made in the switch's namespace: their interface indices never collide with their peers'. */
+/**
+ * Made in the switch's namespace, where lo and two bridges came first: a port's index never equals its peer's. Were
+ * they equal, the kernel would report the peer's loss of carrier up to a second late (linkwatch's urgency rule).
+ */
 function pair(port: string, namespace: string, name: string, mac: string, master: string): string[] {
   return [
     `link add ${port} type veth peer name ${name} address ${mac} netns ${namespace}`,
