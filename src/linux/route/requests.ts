@@ -1,0 +1,271 @@
+/**
+ * What can be asked of rtnetlink, one value per change; `RouteSocket.batch` sends several at once. Each asks for a
+ * state, not an event: adding what exists and deleting what is gone are no errors.
+ */
+import {
+  formatIp,
+  type IpAddress,
+  ipv4AddressLength,
+  ipv6AddressLength,
+  isIpv4,
+  type MacAddress,
+  macLength,
+  writeIpv4,
+  writeIpv6,
+  writeMac,
+} from '../../wire/address.ts';
+import { EADDRNOTAVAIL, ENOENT, ESRCH } from '../errno.ts';
+import { NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/constants.ts';
+import type { MessageWriter } from '../netlink/writer.ts';
+import * as rt from './constants.ts';
+
+export interface RouteRequest {
+  readonly operation: string;
+  readonly subject: string;
+  readonly type: number;
+  readonly flags: number;
+  /** The error number that means "it is so already". */
+  readonly settled?: number;
+  readonly write: (writer: MessageWriter) => void;
+}
+
+export interface AddressRequest {
+  readonly index: number;
+  readonly address: IpAddress;
+  /** Bits. */
+  readonly prefix: number;
+  /** IPv6: usable at once, without duplicate address detection (RFC 4862 §5.4). */
+  readonly noDad?: boolean;
+  /** Deprecated from the start (preferred lifetime 0): never chosen as a source by itself. */
+  readonly preferredUs0?: boolean;
+}
+
+export interface RouteSpecification {
+  /** Undefined: the default route of `family`. */
+  readonly destination?: IpAddress;
+  readonly prefix?: number;
+  /** Needed only without `destination` and `gateway`. */
+  readonly family?: 'ipv4' | 'ipv6';
+  readonly index?: number;
+  readonly gateway?: IpAddress;
+  readonly type?: 'unicast' | 'local' | 'blackhole';
+  /** Default: main, or local for a local route. */
+  readonly table?: number;
+  /** The address this machine speaks from on this route. */
+  readonly source?: IpAddress;
+  readonly priority?: number;
+}
+
+export interface NeighbourRequest {
+  readonly index: number;
+  readonly address: IpAddress;
+  readonly mac: MacAddress;
+  /** NUD_* (default permanent). */
+  readonly state?: number;
+}
+
+const ifInfoLength = 16;
+
+/** Adds the address, or changes the existing one. */
+export function addAddress(request: AddressRequest): RouteRequest {
+  return {
+    ...addressSubject('add address', request),
+    type: rt.RTM_NEWADDR,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    write: (writer) => {
+      writeAddressHeader(writer, request);
+      if (request.noDad === true) writer.attributeU32(rt.IFA_FLAGS, rt.IFA_F_NODAD);
+      if (request.preferredUs0 !== true) return;
+      writer.attribute(rt.IFA_CACHEINFO, () => {
+        writer.u32(0); // preferred
+        writer.u32(rt.infiniteLifetime); // valid
+        writer.zeros(8); // time stamps, the kernel's
+      });
+    },
+  };
+}
+
+export function deleteAddress(request: AddressRequest): RouteRequest {
+  return {
+    ...addressSubject('delete address', request),
+    type: rt.RTM_DELADDR,
+    flags: 0,
+    settled: EADDRNOTAVAIL,
+    write: (writer) => writeAddressHeader(writer, request),
+  };
+}
+
+export function setLinkUp(index: number): RouteRequest {
+  return linkState('set interface up', index, rt.IFF_UP);
+}
+
+export function setLinkDown(index: number): RouteRequest {
+  return linkState('set interface down', index, 0);
+}
+
+/** The kernel gives this interface no IPv6 link-local address. */
+export function setAddrGenModeNone(index: number): RouteRequest {
+  return {
+    operation: 'turn off generated IPv6 addresses',
+    subject: `interface ${index}`,
+    type: rt.RTM_NEWLINK,
+    flags: 0,
+    write: (writer) => {
+      writeIfInfo(writer, index, 0, 0);
+      writer.nested(rt.IFLA_AF_SPEC, () =>
+        writer.nested(rt.AF_INET6, () =>
+          writer.attributeU8(rt.IFLA_INET6_ADDR_GEN_MODE, rt.IN6_ADDR_GEN_MODE_NONE),
+        ),
+      );
+    },
+  };
+}
+
+/** Adds the route, or replaces the one with the same destination and priority. */
+export function addRoute(route: RouteSpecification): RouteRequest {
+  return {
+    ...routeSubject('add route', route),
+    type: rt.RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    write: (writer) => writeRoute(writer, route, rt.RTPROT_STATIC, scopeOf(route)),
+  };
+}
+
+export function deleteRoute(route: RouteSpecification): RouteRequest {
+  return {
+    ...routeSubject('delete route', route),
+    type: rt.RTM_DELROUTE,
+    flags: 0,
+    settled: ESRCH,
+    write: (writer) => writeRoute(writer, route, 0, rt.RT_SCOPE_NOWHERE),
+  };
+}
+
+/** Adds the neighbour entry, or replaces it. */
+export function addNeighbour(request: NeighbourRequest): RouteRequest {
+  return {
+    operation: 'add neighbour',
+    subject: `${formatIp(request.address)} on interface ${request.index}`,
+    type: rt.RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    write: (writer) => {
+      writeNeighbourHeader(writer, request, request.state ?? rt.NUD_PERMANENT);
+      const mac = Buffer.alloc(macLength);
+      writeMac(mac, 0, request.mac);
+      writer.attributeBytes(rt.NDA_LLADDR, mac);
+    },
+  };
+}
+
+export function deleteNeighbour(request: Pick<NeighbourRequest, 'index' | 'address'>): RouteRequest {
+  return {
+    operation: 'delete neighbour',
+    subject: `${formatIp(request.address)} on interface ${request.index}`,
+    type: rt.RTM_DELNEIGH,
+    flags: 0,
+    settled: ENOENT,
+    write: (writer) => writeNeighbourHeader(writer, request, 0),
+  };
+}
+
+/** The address as it goes over the wire: 4 or 16 bytes. */
+export function addressBytes(address: IpAddress): Buffer {
+  const bytes = Buffer.alloc(isIpv4(address) ? ipv4AddressLength : ipv6AddressLength);
+  if (isIpv4(address)) writeIpv4(bytes, 0, address);
+  else writeIpv6(bytes, 0, address);
+  return bytes;
+}
+
+function linkState(operation: string, index: number, flags: number): RouteRequest {
+  return {
+    operation,
+    subject: `interface ${index}`,
+    type: rt.RTM_NEWLINK,
+    flags: 0,
+    write: (writer) => writeIfInfo(writer, index, flags, rt.IFF_UP),
+  };
+}
+
+function writeIfInfo(writer: MessageWriter, index: number, flags: number, change: number): void {
+  const bytes = Buffer.alloc(ifInfoLength);
+  bytes.writeInt32LE(index, 4);
+  bytes.writeUInt32LE(flags, 8);
+  bytes.writeUInt32LE(change, 12);
+  writer.bytes(bytes);
+}
+
+function familyOf(address: IpAddress): number {
+  return isIpv4(address) ? rt.AF_INET : rt.AF_INET6;
+}
+
+function addressSubject(operation: string, request: AddressRequest): { operation: string; subject: string } {
+  return {
+    operation,
+    subject: `${formatIp(request.address)}/${request.prefix} on interface ${request.index}`,
+  };
+}
+
+function writeAddressHeader(writer: MessageWriter, { index, address, prefix }: AddressRequest): void {
+  writer.u8(familyOf(address));
+  writer.u8(prefix);
+  writer.u8(0); // flags, see IFA_FLAGS
+  writer.u8(rt.RT_SCOPE_UNIVERSE);
+  writer.u32(index);
+  writer.attributeBytes(rt.IFA_LOCAL, addressBytes(address));
+  writer.attributeBytes(rt.IFA_ADDRESS, addressBytes(address));
+}
+
+function routeFamily(route: RouteSpecification): number {
+  const address = route.destination ?? route.gateway;
+  if (address !== undefined) return familyOf(address);
+  return route.family === 'ipv6' ? rt.AF_INET6 : rt.AF_INET;
+}
+
+function routeSubject(operation: string, route: RouteSpecification): { operation: string; subject: string } {
+  const to = route.destination === undefined ? 'default' : formatIp(route.destination);
+  const via = route.gateway === undefined ? '' : ` via ${formatIp(route.gateway)}`;
+  const on = route.index === undefined ? '' : ` on interface ${route.index}`;
+  return { operation, subject: `${to}/${route.prefix ?? 0}${via}${on}` };
+}
+
+/** IPv4 wants the scope to say how far away the next hop is; IPv6 ignores it. */
+function scopeOf(route: RouteSpecification): number {
+  if (route.type === 'local') return rt.RT_SCOPE_HOST;
+  return route.gateway === undefined && route.type !== 'blackhole' ? rt.RT_SCOPE_LINK : rt.RT_SCOPE_UNIVERSE;
+}
+
+const routeTypes = { unicast: rt.RTN_UNICAST, local: rt.RTN_LOCAL, blackhole: rt.RTN_BLACKHOLE } as const;
+
+function writeRoute(writer: MessageWriter, route: RouteSpecification, protocol: number, scope: number): void {
+  writer.u8(routeFamily(route));
+  writer.u8(route.prefix ?? 0);
+  writer.zeros(2); // source prefix, type of service
+  writer.u8(rt.RT_TABLE_UNSPEC); // see RTA_TABLE
+  writer.u8(protocol);
+  writer.u8(scope);
+  writer.u8(routeTypes[route.type ?? 'unicast']);
+  writer.u32(0); // flags
+  const { destination, gateway, source } = route;
+  if (destination !== undefined) writer.attributeBytes(rt.RTA_DST, addressBytes(destination));
+  if (gateway !== undefined) writer.attributeBytes(rt.RTA_GATEWAY, addressBytes(gateway));
+  if (source !== undefined) writer.attributeBytes(rt.RTA_PREFSRC, addressBytes(source));
+  if (route.index !== undefined) writer.attributeU32(rt.RTA_OIF, route.index);
+  if (route.priority !== undefined) writer.attributeU32(rt.RTA_PRIORITY, route.priority);
+  writer.attributeU32(
+    rt.RTA_TABLE,
+    route.table ?? (route.type === 'local' ? rt.RT_TABLE_LOCAL : rt.RT_TABLE_MAIN),
+  );
+}
+
+function writeNeighbourHeader(
+  writer: MessageWriter,
+  { index, address }: Pick<NeighbourRequest, 'index' | 'address'>,
+  state: number,
+): void {
+  writer.u8(familyOf(address));
+  writer.zeros(3);
+  writer.u32(index);
+  writer.u16(state);
+  writer.zeros(2); // flags, type
+  writer.attributeBytes(rt.NDA_DST, addressBytes(address));
+}
