@@ -7,7 +7,7 @@ import type { Fence } from '../../linux/fence/fence.ts';
 import { interfaceIndex, interfaceMac } from '../../linux/interfaces.ts';
 import { setAddrGenModeNone, setLinkUp } from '../../linux/route/requests.ts';
 import { RouteSocket } from '../../linux/route/socket.ts';
-import { SysctlJournal } from '../../linux/sysctl.ts';
+import { writeSysctl } from '../../linux/sysctl.ts';
 import { Tun } from '../../linux/tun.ts';
 import { type IpAddress, type MacAddress, readIpv4, readIpv6, writeMac } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
@@ -43,10 +43,9 @@ export class HoldQueue {
     this.#bytesMax = bytesMax;
     this.#groupOf = groupOf;
     this.#tap = Tun.open({ name: this.device, kind: 'tap' });
-    const journal = new SysctlJournal();
     // Replies leave by another interface: a strict reverse path check would drop every frame written back.
-    journal.set(`net.ipv4.conf.${this.device}.rp_filter`, '2');
-    journal.set(`net.ipv4.conf.${this.device}.arp_ignore`, '8');
+    writeSysctl(['net', 'ipv4', 'conf', this.device, 'rp_filter'], '2');
+    writeSysctl(['net', 'ipv4', 'conf', this.device, 'arp_ignore'], '8');
     const route = RouteSocket.open();
     const index = interfaceIndex(this.device);
     route.batch([setAddrGenModeNone(index), setLinkUp(index)]);

@@ -11,29 +11,36 @@ import {
   setLinkUp,
 } from '../../linux/route/requests.ts';
 import { RouteSocket } from '../../linux/route/socket.ts';
-import { SysctlJournal } from '../../linux/sysctl.ts';
+import { SysctlJournal, writeSysctl } from '../../linux/sysctl.ts';
 import { Tun } from '../../linux/tun.ts';
 import { type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
 import type { GroupLink, ReactorConfig } from '../bridge.ts';
 import { addressOf } from './paths.ts';
 
+/** A path in parts, because an interface's name may hold dots, and the value wanted. */
+type Setting = readonly [path: readonly string[], value: string];
+
 /** No program picks an address of the TUN by itself, and nothing is said on it: strict checks would only drop. */
-const quietDevice = (name: string): readonly [string, string][] => [
-  [`net.ipv4.conf.${name}.rp_filter`, '2'],
-  [`net.ipv6.conf.${name}.accept_ra`, '0'],
-  [`net.ipv6.conf.${name}.router_solicitations`, '0'],
-];
+function quietDevice(name: string, addresses: readonly IpAddress[]): readonly Setting[] {
+  const inet: Setting = [['net', 'ipv4', 'conf', name, 'rp_filter'], '2'];
+  if (addresses.every(isIpv4)) return [inet];
+  return [
+    inet,
+    [['net', 'ipv6', 'conf', name, 'accept_ra'], '0'],
+    [['net', 'ipv6', 'conf', name, 'router_solicitations'], '0'],
+  ];
+}
 
 /**
  * Interfaces that hear ARP about a group: the kernel answers only for addresses of the interface itself
  * (`arp_ignore` 1), asks only with such an address (`arp_announce` 2), and redirects nobody while we forward in a
  * planned switchover (`send_redirects`, OR-ed with `all`).
  */
-const quietInterface = (name: string): readonly [string, string][] => [
-  [`net.ipv4.conf.${name}.arp_ignore`, '1'],
-  [`net.ipv4.conf.${name}.arp_announce`, '2'],
-  [`net.ipv4.conf.${name}.send_redirects`, '0'],
+const quietInterface = (name: string): readonly Setting[] => [
+  [['net', 'ipv4', 'conf', name, 'arp_ignore'], '1'],
+  [['net', 'ipv4', 'conf', name, 'arp_announce'], '2'],
+  [['net', 'ipv4', 'conf', name, 'send_redirects'], '0'],
 ];
 
 export class Ownership {
@@ -53,7 +60,7 @@ export class Ownership {
     for (const [path, value] of settings(config)) this.#journal.set(path, value);
     this.device = `us${config.instance}`;
     this.#tun = Tun.open({ name: this.device, kind: 'tun' });
-    for (const [path, value] of quietDevice(this.device)) this.#journal.set(path, value);
+    for (const [path, value] of quietDevice(this.device, this.#wanted())) writeSysctl(path, value);
     this.#index = interfaceIndex(this.device);
     this.#route.batch([
       setAddrGenModeNone(this.#index),
@@ -104,7 +111,7 @@ export class Ownership {
   close(): readonly string[] {
     this.#tun.close();
     this.#route.close();
-    return this.#journal.restore();
+    return this.#journal.restore().map((failure) => failure.message);
   }
 
   #wanted(): IpAddress[] {
@@ -134,13 +141,13 @@ function prefixOf(address: IpAddress): number {
   return isIpv4(address) ? 32 : 128;
 }
 
-function settings(config: ReactorConfig): readonly [string, string][] {
+function settings(config: ReactorConfig): readonly Setting[] {
   const interfaces = new Set([
     ...config.groups.map((group) => group.interface),
     ...config.paths.map((path) => path.interface),
   ]);
   return [
-    ['net.ipv4.conf.all.send_redirects', '0'],
+    [['net', 'ipv4', 'conf', 'all', 'send_redirects'], '0'],
     ...[...interfaces].flatMap((name) => quietInterface(name)),
   ];
 }

@@ -204,7 +204,7 @@ export class Responder {
 
 function forwards(interfaceName: string): boolean {
   try {
-    return readSysctl(`net.ipv6.conf.${interfaceName}.forwarding`) === '1';
+    return readSysctl(['net', 'ipv6', 'conf', interfaceName, 'forwarding']) === '1';
   } catch {
     return false; // no IPv6 on this machine
   }
