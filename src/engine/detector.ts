@@ -6,6 +6,7 @@
 import { type ControlMessage, flagStopping, type NodeId, type PathId } from '../wire/control/message.ts';
 import type { EngineConfig, GroupConfig } from './config.ts';
 import type { Effect, Report, TakeoverCause } from './effect.ts';
+import type { Event } from './event.ts';
 import { type PathWatch, PeerWatch } from './peer.ts';
 import { type Instant, later } from './time.ts';
 
@@ -78,18 +79,20 @@ export class Detector {
     if (!peer.paths.some((each) => each.up)) this.#peerDown(peer, 'carrier', now);
   }
 
-  tether(peerId: NodeId, pathId: PathId, up: boolean, proof: boolean, now: Instant): void {
-    const peer = this.peer(peerId);
-    const path = peer?.path(pathId);
+  tether(event: Extract<Event, { kind: 'tether' }>, now: Instant): void {
+    const peer = this.peer(event.peer);
+    const path = peer?.path(event.path);
     if (peer === undefined || path === undefined) return;
     const was = path.tether;
-    path.tether = up;
-    if (up) {
-      peer.deadBoot = 0;
+    path.tether = event.up;
+    if (event.up) {
+      if (event.boot === undefined || event.boot === peer.deadBoot) peer.deadBoot = 0;
       return;
     }
+    // After a freeze of ours the end of an old boot's tether may be told behind the first words of its new boot.
+    if (event.boot !== undefined && event.boot !== peer.boot) return;
     if (!peer.up || !this.#anyGroup(peer, 'processDeath')) return;
-    if (proof) {
+    if (event.proof) {
       this.#report({ code: 'faultSeen', peer: peer.id, why: 'processDeath' });
       this.#bury(peer, now);
       this.#allDown(peer, 'processDeath', now);

@@ -185,7 +185,7 @@ export class Engine {
         detector.carrier(event.peer, event.path, event.up, now);
         break;
       case 'tether':
-        detector.tether(event.peer, event.path, event.up, event.proof, now);
+        detector.tether(event, now);
         break;
       case 'leaseLost':
         for (const group of this.#groups.values()) group.leaseLost();

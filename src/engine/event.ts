@@ -1,5 +1,5 @@
 /** Everything that can happen to the engine. The reactor (or the simulator) feeds these in the order they arrived. */
-import type { ControlMessage, GroupId, NodeId, PathId } from '../wire/control/message.ts';
+import type { BootNonce, ControlMessage, GroupId, NodeId, PathId } from '../wire/control/message.ts';
 
 export type Event =
   /**
@@ -20,6 +20,8 @@ export type Event =
       readonly path: PathId;
       readonly up: boolean;
       readonly proof: boolean;
+      /** The boot at the other end. Without it the end of a tether is taken for the end of the present boot. */
+      readonly boot?: BootNonce;
     }
   /** Answer to the effect 'acquire', in the same turn. */
   | { readonly kind: 'acquired'; readonly group: GroupId; readonly ok: boolean }

@@ -1,0 +1,44 @@
+/** `npm run sim -- --seeds N [--seed S] [--trace]`: plays worlds and stops at the first one in which something broke. */
+import { parseArgs } from 'node:util';
+import { World } from './world.ts';
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    trace: { type: 'boolean', default: false },
+    keepGoing: { type: 'boolean', default: false },
+  },
+});
+
+const first = Number(values.seed);
+const count = values.trace ? 1 : Number(values.seeds);
+if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
+  process.stderr.write('--seed and --seeds take whole numbers\n');
+  process.exit(2);
+}
+
+const faults: Record<string, number> = {};
+let activations = 0;
+let datagrams = 0;
+let failures = 0;
+let runs = 0;
+const log = values.trace ? (line: string): boolean => process.stdout.write(`${line}\n`) : undefined;
+for (let seed = first; seed < first + count; seed++) {
+  const outcome = new World(seed, log).run();
+  runs++;
+  for (const [name, times] of Object.entries(outcome.faults)) faults[name] = (faults[name] ?? 0) + times;
+  activations += outcome.activations;
+  datagrams += outcome.datagrams;
+  for (const violation of outcome.violations) process.stdout.write(`seed ${seed}: ${violation}\n`);
+  if (outcome.violations.length === 0) continue;
+  failures++;
+  process.stdout.write(`replay: npm run sim -- --seed ${seed} --trace\n`);
+  if (!values.keepGoing) break;
+}
+const injected = Object.entries(faults).map(([name, times]) => `${name} ${times}`);
+process.stdout.write(
+  `${runs} runs, ${activations} activations, ${datagrams} datagrams, ${failures} failed\n`,
+);
+process.stdout.write(`faults: ${injected.join(', ') || 'none'}\n`);
+process.exitCode = failures === 0 ? 0 : 1;

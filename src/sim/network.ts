@@ -1,0 +1,68 @@
+/** Paths that lose, delay, duplicate and reorder; that are cut at one end, partitioned, or stormy for a while. */
+import type { NodeId, PathId } from '../wire/control/message.ts';
+import type { Agenda } from './agenda.ts';
+import type { PathPlan, Plan } from './plan.ts';
+import type { Random } from './random.ts';
+
+export class Network {
+  readonly #agenda: Agenda;
+  readonly #random: Random;
+  readonly #plan: Plan;
+  /** Directions that pass nothing: "path:from>to". */
+  readonly #blocked = new Set<string>();
+  readonly #cut = new Set<PathId>();
+  readonly #unpowered = new Set<NodeId>();
+  stormLossShare = 0;
+  stormDelayUs = 0;
+
+  constructor(agenda: Agenda, random: Random, plan: Plan) {
+    this.#agenda = agenda;
+    this.#random = random;
+    this.#plan = plan;
+  }
+
+  block(path: PathId, from: NodeId, to: NodeId): void {
+    this.#blocked.add(`${path}:${from}>${to}`);
+  }
+
+  healAll(): void {
+    this.#blocked.clear();
+    this.#cut.clear();
+    this.stormLossShare = 0;
+    this.stormDelayUs = 0;
+  }
+
+  cut(path: PathId, out: boolean): void {
+    if (out) this.#cut.add(path);
+    else this.#cut.delete(path);
+  }
+
+  power(member: NodeId, on: boolean): void {
+    if (on) this.#unpowered.delete(member);
+    else this.#unpowered.add(member);
+  }
+
+  /** A cable has carrier when it is in and both ends have power; a LAN port depends on the switch only. */
+  carrier(path: PathPlan): boolean {
+    if (this.#cut.has(path.id)) return false;
+    return !path.cable || !path.members.some((member) => this.#unpowered.has(member));
+  }
+
+  passes(path: PathPlan, from: NodeId, to: NodeId): boolean {
+    return this.carrier(path) && !this.#blocked.has(`${path.id}:${from}>${to}`);
+  }
+
+  /** Calls `deliver` once for each copy that arrives. */
+  send(path: PathPlan, from: NodeId, to: NodeId, deliver: () => void): void {
+    if (!this.passes(path, from, to)) return;
+    const { lossShare, duplicateShare, delayUs } = this.#plan;
+    const copies = this.#random.chance(duplicateShare) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      if (this.#random.chance(Math.max(lossShare, this.stormLossShare))) continue;
+      const late = this.stormDelayUs === 0 ? 0 : this.#random.between(0, this.stormDelayUs);
+      this.#agenda.after(this.#random.between(delayUs[0], delayUs[1]) + late, () => {
+        if (this.passes(path, from, to)) deliver();
+      });
+    }
+  }
+}

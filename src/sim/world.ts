@@ -1,0 +1,197 @@
+/** A cluster in a seeded world: everything that happens follows from the seed. */
+import type { NodeId, PathId } from '../wire/control/message.ts';
+import { Agenda } from './agenda.ts';
+import { Checker } from './checker.ts';
+import { calmNames, inject, roughNames } from './faults.ts';
+import { Machine } from './machine.ts';
+import { Network } from './network.ts';
+import { drawPlan, type PathPlan, type Plan } from './plan.ts';
+import { Random } from './random.ts';
+import { SimulatedTethers } from './tethers.ts';
+
+/** Faults happen for so long, then everything is healed and must settle. World time, microseconds. */
+const troubleUs = 3_000_000;
+const settleUs = 1_500_000;
+const calmUs = 1_000_000;
+
+export interface Outcome {
+  readonly seed: number;
+  /** What was found wrong, first thing first; empty when all held. */
+  readonly violations: readonly string[];
+  readonly faults: Readonly<Record<string, number>>;
+  readonly activations: number;
+  readonly datagrams: number;
+}
+
+class Violation extends Error {}
+
+export class World {
+  readonly agenda: Agenda = new Agenda();
+  readonly random: Random;
+  readonly plan: Plan;
+  readonly network: Network;
+  readonly machines: readonly Machine[];
+  readonly checker: Checker;
+  readonly #seed: number;
+  readonly #tethers: SimulatedTethers;
+  readonly #log: ((line: string) => void) | undefined;
+  readonly #faults: Record<string, number> = {};
+  #disturbances = 0;
+  #datagrams = 0;
+  #healed = false;
+
+  constructor(seed: number, log?: (line: string) => void) {
+    this.#seed = seed;
+    this.#log = log;
+    this.random = new Random(seed);
+    this.plan = drawPlan(this.random);
+    this.network = new Network(this.agenda, this.random, this.plan);
+    this.machines = this.plan.members.map((id) => new Machine(this, id));
+    this.checker = new Checker(this);
+    this.#tethers = new SimulatedTethers(this);
+  }
+
+  run(): Outcome {
+    const violations: string[] = [];
+    try {
+      this.#play();
+    } catch (error) {
+      // A broken invariant of the engine is a finding like any other.
+      const what = error instanceof Error ? error.message : String(error);
+      violations.push(`at ${this.agenda.now} µs: ${what}`);
+      if (!(error instanceof Violation) && error instanceof Error) this.trace(0, () => error.stack ?? what);
+    }
+    const { activations } = this.checker;
+    return { seed: this.#seed, violations, faults: this.#faults, activations, datagrams: this.#datagrams };
+  }
+
+  fail(what: string): never {
+    throw new Violation(what);
+  }
+
+  trace(member: NodeId, line: () => string): void {
+    this.#log?.(
+      `${String(this.agenda.now).padStart(8)} ${member === 0 ? '     ' : `[${member}]  `}${line()}`,
+    );
+  }
+
+  /** Unless the faults have ceased meanwhile. */
+  after(us: number, run: () => void): void {
+    this.agenda.after(us, () => {
+      if (!this.#healed) run();
+    });
+  }
+
+  /** A disturbance of the network or of scheduling: it excuses two voices while it lasts and a moment longer. */
+  disturb(us: number, begin: () => void, end: () => void): void {
+    this.#disturbances++;
+    this.checker.disturbed();
+    begin();
+    this.agenda.after(us, () => {
+      this.#disturbances--;
+      this.checker.disturbed();
+      if (!this.#healed) end();
+      this.trace(0, () => 'a disturbance ends');
+    });
+  }
+
+  cut(path: PathId, out: boolean): void {
+    this.network.cut(path, out);
+    this.#carriersChanged();
+  }
+
+  down(machine: Machine, how: 'process' | 'power'): void {
+    machine.end();
+    if (how === 'process') this.#tethers.died(machine);
+    else {
+      this.network.power(machine.id, false);
+      this.#carriersChanged();
+    }
+    this.checker.fenceChanged(machine);
+  }
+
+  up(machine: Machine, diskLost: boolean): void {
+    if (machine.alive) return;
+    this.checker.caused();
+    this.checker.restarted(machine, diskLost);
+    this.network.power(machine.id, true);
+    this.trace(machine.id, () => 'starts');
+    machine.start();
+    this.#carriersChanged();
+  }
+
+  /** It left in order; the operator starts it again some time later. */
+  stopped(machine: Machine): void {
+    this.trace(machine.id, () => 'stopped');
+    if (machine.open) this.fail(`member ${machine.id} stops with its fence open`);
+    this.down(machine, 'process');
+    this.agenda.after(this.random.between(3_000, 600_000), () => this.up(machine, false));
+  }
+
+  transmit(path: PathPlan, from: NodeId, to: NodeId, bytes: Uint8Array): void {
+    this.#datagrams++;
+    const receiver = this.machines.find(({ id }) => id === to);
+    this.network.send(path, from, to, () => receiver?.hear(path.id, bytes));
+  }
+
+  #play(): void {
+    const { plan, random } = this;
+    this.trace(0, () => JSON.stringify({ ...plan, priorities: [...plan.priorities] }));
+    for (const machine of this.machines) {
+      this.agenda.after(random.chance(0.5) ? random.between(0, 3_000) : random.between(0, 500_000), () =>
+        this.up(machine, false),
+      );
+    }
+    this.#tethers.begin();
+    this.#watch();
+    this.#scheduleFaults();
+    this.agenda.runUntil(troubleUs);
+    this.#heal();
+    this.agenda.runUntil(troubleUs + settleUs);
+    this.checker.settled();
+    const before = this.checker.activations;
+    this.agenda.runUntil(troubleUs + settleUs + calmUs);
+    this.checker.settled();
+    if (this.checker.activations !== before && !plan.preempt)
+      this.fail('the role moved after everything had settled');
+  }
+
+  #scheduleFaults(): void {
+    const names = this.plan.calm ? calmNames : roughNames;
+    const count = this.random.between(0, 8);
+    for (let index = 0; index < count; index++) {
+      const name = this.random.pick(names);
+      this.#faults[name] = (this.#faults[name] ?? 0) + 1;
+      this.agenda.after(this.random.between(0, troubleUs - 1), () => inject(this, name));
+    }
+  }
+
+  #heal(): void {
+    this.#healed = true;
+    this.trace(0, () => 'all faults cease');
+    this.checker.disturbed();
+    this.network.healAll();
+    for (const machine of this.machines) {
+      machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
+      this.network.power(machine.id, true);
+      if (machine.alive) machine.tell({ kind: 'health', group: 1, healthy: true, reason: 'healed' });
+      else this.up(machine, false);
+    }
+    this.#carriersChanged();
+  }
+
+  #watch(): void {
+    this.agenda.after(1_000, () => {
+      if (this.#disturbances > 0) this.checker.disturbed();
+      this.checker.tick();
+      this.#watch();
+    });
+  }
+
+  #carriersChanged(): void {
+    const us = this.random.between(50, 800);
+    this.agenda.after(us, () => {
+      for (const machine of this.machines) if (machine.alive) machine.carriersChanged();
+    });
+  }
+}
