@@ -90,8 +90,8 @@ export class Reactor {
       { ...config.engine, boot: boot.nonce },
       { now: this.#now, termCeiling: boot.termCeiling, termFloor: boot.termFloor },
     );
-    this.#tethers = new Tethers(config.engine.self, this.#paths, this.#watch, (path, up, proof) =>
-      this.#feed({ kind: 'tether', peer: path.link.peer, path: path.link.path, up, proof }),
+    this.#tethers = new Tethers(config.engine.self, this.#paths, this.#watch, (path, up, proof, boot) =>
+      this.#feed({ kind: 'tether', peer: path.link.peer, path: path.link.path, up, proof, boot }),
     );
     this.#watchAll();
   }

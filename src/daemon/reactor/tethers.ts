@@ -43,7 +43,7 @@ interface Tether {
   readonly inbox: Uint8Array;
 }
 
-export type TetherChange = (path: Path, up: boolean, proof: boolean) => void;
+export type TetherChange = (path: Path, up: boolean, proof: boolean, boot: BootNonce) => void;
 
 export class Tethers {
   readonly #self: NodeId;
@@ -193,7 +193,7 @@ export class Tethers {
     this.#proven.set(path, tether);
     if (former !== undefined) this.#release(former);
     if (!tether.outgoing) this.#greet(tether);
-    this.#changed(path, true, path.link.cable);
+    this.#changed(path, true, path.link.cable, tether.boot);
     return true;
   }
 
@@ -201,7 +201,7 @@ export class Tethers {
     const { path } = tether;
     const counted = path !== undefined && this.#proven.get(path) === tether;
     this.#drop(tether);
-    if (counted) this.#changed(path, false, path.link.cable && how !== 'timeout');
+    if (counted) this.#changed(path, false, path.link.cable && how !== 'timeout', tether.boot);
   }
 
   /** Unproven connections that had their time are closed. */
