@@ -26,7 +26,7 @@ function options(): { readonly packets: number; readonly seed: number } {
 
 function residentKib(director: Director): number[] {
   return director.plan.members.map((member) => {
-    const status = readFileSync(`/proc/${director.system.pid(member)}/status`, 'utf8');
+    const status = readFileSync(`/proc/${director.system.target(member)}/status`, 'utf8');
     return Number(status.match(/VmRSS:\s+(\d+)/)?.[1] ?? Number.NaN);
   });
 }

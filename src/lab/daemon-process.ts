@@ -5,7 +5,7 @@ import { closeSync } from 'node:fs';
 export interface DaemonProcess {
   /** `ip netns exec` replaces itself by the command: this is the daemon's own id and its group's. */
   readonly pid: number;
-  ended(): boolean;
+  readonly ended: () => boolean;
 }
 
 /** Output goes to the open file `logFd`, which is closed here. Throws when the process cannot be made. */

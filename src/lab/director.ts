@@ -179,10 +179,10 @@ export class Director {
 
   #resolve(deed: Deed, victim: MemberPlan): Step {
     if (deed.kind !== 'signal') return deed;
-    const daemon = this.system.pid(victim);
+    const daemon = this.system.target(victim);
     const service = this.#services.get(victim.name)?.pid ?? 0;
     // A machine that loses power takes whole process groups with it: the daemon's checks, too.
-    const pids = { daemon: [daemon], service: [service], machine: [-daemon, -service] }[deed.to];
+    const pids = { daemon: [daemon], service: [service], machine: [-Math.abs(daemon), -service] }[deed.to];
     if (pids.includes(0)) throw new Error(`${victim.name} has no running ${deed.to}`);
     return { kind: 'signal', signal: deed.signal, pids };
   }

@@ -1,12 +1,13 @@
 /** keepalived (VRRPv3, advertisements as fast as it allows) as the system under test, for comparison. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Occurrence } from '../api/types.ts';
 import { type DaemonProcess, spawnDaemon } from './daemon-process.ts';
 import type { LabPlan, MemberPlan } from './plan.ts';
 import type { System, View } from './system.ts';
 import { inNamespace, ip } from './topology.ts';
+import { until } from './until.ts';
 
 export interface KeepalivedOptions {
   readonly intervalMs: number;
@@ -52,6 +53,10 @@ export class Keepalived implements System {
 
   async start(member: MemberPlan): Promise<void> {
     const file = (suffix: string): string => join(directory, `${member.name}.${suffix}`);
+    const former = this.#daemons.get(member.name);
+    if (former !== undefined) await until(`${member.name}'s former daemon has ended`, former.ended);
+    // What a machine finds in /run when it starts: nothing. It would believe it runs already.
+    for (const suffix of ['pid', 'vrrp.pid']) rmSync(file(suffix), { force: true });
     this.#daemons.set(
       member.name,
       spawnDaemon(
@@ -65,8 +70,9 @@ export class Keepalived implements System {
     );
   }
 
-  pid(member: MemberPlan): number {
-    return this.#daemons.get(member.name)?.pid ?? 0;
+  /** Its group: a parent that only watches, and the process that speaks VRRP. */
+  target(member: MemberPlan): number {
+    return -(this.#daemons.get(member.name)?.pid ?? 0);
   }
 
   async view(): Promise<View> {

@@ -6,7 +6,7 @@ export interface ProbeSummary {
   /** Requests sent in the window, and how many of them were never answered. */
   readonly sent: number;
   readonly lost: number;
-  /** The longest time between two consecutive answers, minus one interval: how long the service was away. */
+  /** The longest time between two consecutive answers that reaches beyond the fault, minus one interval. */
   readonly blackoutMs: number;
   /** The first answer from anyone but the victim after the fault; null when there was none. */
   readonly firstAnswerUs: number | null;
@@ -67,7 +67,7 @@ export class ProbeRecord {
     let first: number | null = null;
     let stray = 0;
     for (const { atUs, member } of answers.list) {
-      gap = Math.max(gap, atUs - previous);
+      if (atUs > window.faultUs) gap = Math.max(gap, atUs - previous);
       previous = atUs;
       counts[member] = (counts[member] ?? 0) + 1;
       if (member !== window.victim && atUs > window.faultUs) first ??= atUs;

@@ -3,7 +3,7 @@
  * runs on. A separate ordinary process, as any server would be: no part of the daemon, no special scheduling. It
  * binds as soon as the address exists. SIGUSR1 makes it unhealthy (its health port closes), SIGUSR2 healthy again.
  */
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 
 export interface ServiceOptions {
@@ -19,17 +19,37 @@ const bindRetryMs = 10;
 const options = JSON.parse(process.argv[2] ?? '{}') as ServiceOptions;
 const name = Buffer.from(options.member, 'latin1');
 
-function echoDatagrams(address: string): void {
+function echoSocket(address: string): Socket {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', reuseAddr: true });
   socket.on('message', (request, from) => {
     socket.send(Buffer.concat([request, name]), from.port, from.address, () => undefined);
   });
+  return socket;
+}
+
+function echoDatagrams(address: string): void {
+  const socket = echoSocket(address);
   socket.once('error', () => {
     socket.close();
     setTimeout(() => echoDatagrams(address), bindRetryMs);
   });
   socket.bind(options.port, address, () => {
     socket.removeAllListeners('error').on('error', () => undefined);
+  });
+}
+
+/** A server that has run for a while has been compiled: some echoes to itself, before anyone asks. */
+function warmUp(echoes: number): void {
+  const server = echoSocket('127.0.0.1').bind(0, '127.0.0.1', () => {
+    const client = createSocket('udp4');
+    let left = echoes;
+    const ask = (): void => client.send(name, server.address().port, '127.0.0.1');
+    client.on('message', () => {
+      if (--left > 0) return ask();
+      client.close();
+      server.close();
+    });
+    ask();
   });
 }
 
@@ -54,6 +74,7 @@ for (const address of options.addresses) {
   echoDatagrams(address);
   echoStreams(address);
 }
+warmUp(2000);
 let health = healthServer();
 process.on('SIGUSR1', () => health.close());
 process.on('SIGUSR2', () => {

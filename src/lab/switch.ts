@@ -104,6 +104,8 @@ options.ports.forEach((name, port) => {
     });
   });
 });
+// What the first fault needs is compiled now: ports that pass are told to pass.
+ports.prepare('mute', false, [...indices.values()])();
 if (options.fifoPriority > 0) setFifo(options.fifoPriority);
 loop.run(() => undefined);
 writer?.close();

@@ -6,10 +6,10 @@ export interface System {
   readonly name: string;
   /** What was configured, for the output. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
-  /** Starts the daemon of a member in its namespace; resolves when the process runs. */
+  /** Starts the daemon of a member in its namespace, after an earlier one has ended; resolves when it runs. */
   start(member: MemberPlan): Promise<void>;
-  /** The daemon's process id, which is also its process group. */
-  pid(member: MemberPlan): number;
+  /** What a signal to the daemon goes to: its process id, or minus its process group where it is several processes. */
+  target(member: MemberPlan): number;
   /** Who is active, and whether every member is ready for the next fault. */
   view(): Promise<View>;
   /** What the member's daemon reported since its first start; empty for a system that reports nothing. */

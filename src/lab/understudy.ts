@@ -54,6 +54,8 @@ export class Understudy implements System {
   }
 
   async start(member: MemberPlan): Promise<void> {
+    const former = this.#daemons.get(member.name);
+    if (former !== undefined) await until(`${member.name}'s former daemon has ended`, former.ended);
     const daemon = spawnDaemon(
       member.name,
       [process.execPath, ...process.execArgv, cliPath, 'run', '-c', join(directory, `${member.name}.yaml`)],
@@ -68,7 +70,7 @@ export class Understudy implements System {
     followEvents(this.#socket(member), (occurrence) => occurrences.push(occurrence)).catch(() => undefined);
   }
 
-  pid(member: MemberPlan): number {
+  target(member: MemberPlan): number {
     return this.#daemons.get(member.name)?.pid ?? 0;
   }
 
