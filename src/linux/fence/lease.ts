@@ -1,0 +1,66 @@
+/**
+ * The kernel's side of the lease as transactions: which elements come and go when a group is held, when the lease is
+ * renewed, and when all is closed. Every one covers both tables at once.
+ */
+import {
+  addElements,
+  addTimedElement,
+  deleteElements,
+  flushSet,
+  type NftablesRequest,
+} from '../nftables/request.ts';
+import { arming, type FenceTables, type Keys, lease, sets } from './config.ts';
+
+/** Refused (ENOENT) when the lease has expired: an expired lease is lost, and this does not bring it back. */
+export function renewal(tables: FenceTables, leaseMs: number): NftablesRequest[] {
+  return [...withdrawLease(tables), ...grantLease(tables, leaseMs)];
+}
+
+/** Starts the measure of how long the decision takes. Whatever was left of an earlier one goes. */
+export function armDecision(tables: FenceTables, leaseMs: number): NftablesRequest[] {
+  return [
+    flushSet(tables.netdev, sets.alive),
+    flushSet(tables.inet, sets.alive),
+    addTimedElement(tables.netdev, sets.alive, arming, leaseMs),
+  ];
+}
+
+/** Refused (ENOENT) when the decision took longer than the measure lives. */
+export function open(tables: FenceTables, leaseMs: number, keys: Keys): NftablesRequest[] {
+  return [
+    ...deleteElements(tables.netdev, sets.alive, [arming]),
+    ...grantLease(tables, leaseMs),
+    ...hold(tables, keys),
+  ];
+}
+
+export function hold(tables: FenceTables, keys: Keys): NftablesRequest[] {
+  return [tables.netdev, tables.inet].flatMap((table) => [
+    ...addElements(table, sets.held4, keys.v4),
+    ...addElements(table, sets.held6, keys.v6),
+  ]);
+}
+
+export function release(tables: FenceTables, keys: Keys): NftablesRequest[] {
+  return [tables.netdev, tables.inet].flatMap((table) => [
+    ...deleteElements(table, sets.held4, keys.v4),
+    ...deleteElements(table, sets.held6, keys.v6),
+  ]);
+}
+
+/** Nothing is held, and the lease is gone, however much of it was left. */
+export function close(tables: FenceTables): NftablesRequest[] {
+  return [tables.netdev, tables.inet].flatMap((table) => [
+    flushSet(table, sets.held4),
+    flushSet(table, sets.held6),
+    flushSet(table, sets.alive),
+  ]);
+}
+
+function grantLease(tables: FenceTables, leaseMs: number): NftablesRequest[] {
+  return [tables.netdev, tables.inet].map((table) => addTimedElement(table, sets.alive, lease, leaseMs));
+}
+
+function withdrawLease(tables: FenceTables): NftablesRequest[] {
+  return [tables.netdev, tables.inet].flatMap((table) => deleteElements(table, sets.alive, [lease]));
+}
