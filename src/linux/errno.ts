@@ -24,6 +24,7 @@ export const EROFS = 30;
 export const EPIPE = 32;
 export const ERANGE = 34;
 export const ENOSYS = 38;
+export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;

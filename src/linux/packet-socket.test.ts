@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
+import { type MacAddress, parseMac, writeMac } from '../wire/address.ts';
+import { neighbourFilter } from './bpf.ts';
+import { EPOLLIN, Epoll } from './epoll.ts';
+import { interfaceIndex } from './interfaces.ts';
+import { PacketSocket } from './packet-socket.ts';
+
+inNamespace(import.meta.filename);
+cable('near0', 'far0', 'peer');
+
+const nearMac = mac('02:00:5e:00:53:01');
+const farMac = mac('02:00:5e:00:53:02');
+ip('link set near0 address 02:00:5e:00:53:01');
+ip('-n peer link set far0 address 02:00:5e:00:53:02');
+
+function mac(text: string): MacAddress {
+  const parsed = parseMac(text);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+/** An Ethernet frame of `length` bytes; `body` from offset 14 on. */
+function frame(
+  destination: MacAddress,
+  etherType: number,
+  length: number,
+  body: Record<number, number> = {},
+): Uint8Array {
+  const bytes = Buffer.alloc(length);
+  writeMac(bytes, 0, destination);
+  writeMac(bytes, 6, nearMac);
+  bytes.writeUInt16BE(etherType, 12);
+  for (const [at, value] of Object.entries(body)) bytes[14 + Number(at)] = value;
+  return bytes;
+}
+
+/** Frames as they arrive, until `count` came. */
+function collect(socket: PacketSocket, count: number): Buffer[] {
+  const epoll = Epoll.open();
+  epoll.add(socket.fd, 0, EPOLLIN);
+  const frames: Buffer[] = [];
+  while (frames.length < count && epoll.wait(5_000_000) > 0)
+    socket.receive((one) => frames.push(Buffer.from(one)));
+  epoll.close();
+  return frames;
+}
+
+const broadcast = mac('ff:ff:ff:ff:ff:ff');
+const marker = frame(broadcast, 0x0806, 60, { 0: 0xee });
+
+test('the filter passes ARP and neighbour discovery for this host and nothing else', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', filter: neighbourFilter() }));
+  const near = PacketSocket.open({ interface: 'near0' });
+  const neighbour = (type: number): Uint8Array => frame(farMac, 0x86dd, 86, { 6: 58, 40: type });
+  const passed = [frame(broadcast, 0x0806, 42), frame(farMac, 0x0806, 42), neighbour(135), neighbour(136)];
+  const refused = [
+    frame(farMac, 0x0800, 60),
+    frame(farMac, 0x86dd, 86, { 6: 17, 40: 135 }),
+    neighbour(134),
+    neighbour(137),
+    neighbour(128),
+    frame(nearMac, 0x0806, 42),
+    frame(farMac, 0x8100, 60, { 2: 0x08, 3: 0x06 }),
+    frame(farMac, 0x86dd, 20, { 0: 0x60 }),
+  ];
+  assert.equal(near.sendBurst([...passed, ...refused, marker]), 0);
+  const frames = collect(heard, passed.length + 1);
+  assert.deepEqual(
+    frames.map((one) => one.toString('hex')),
+    [...passed, marker].map((one) => Buffer.from(one).toString('hex')),
+  );
+  heard.close();
+  near.close();
+});
+
+test('a burst larger than one system call leaves in order', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', filter: neighbourFilter() }));
+  const near = PacketSocket.open({ interface: 'near0', filter: neighbourFilter() });
+  const burst = Array.from({ length: 200 }, (_, index) =>
+    frame(broadcast, 0x0806, 42 + (index % 19), { 0: index }),
+  );
+  assert.equal(near.sendBurst(burst), 0);
+  const frames = collect(heard, burst.length);
+  assert.deepEqual(
+    frames.map((one) => one[14]),
+    burst.map((one) => one[14]),
+  );
+  assert.deepEqual(
+    frames.map((one) => one.length),
+    burst.map((one) => one.length),
+  );
+  assert.equal(
+    heard.receive(() => assert.fail()),
+    0,
+  );
+  heard.close();
+  near.close();
+});
+
+test('at most the frames asked for are taken at once', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', filter: neighbourFilter() }));
+  const near = PacketSocket.open({ interface: 'near0', filter: neighbourFilter() });
+  near.sendBurst(Array.from({ length: 50 }, () => marker));
+  assert.equal(
+    heard.receive(() => undefined, 40),
+    40,
+  );
+  assert.equal(
+    heard.receive(() => undefined, 40),
+    10,
+  );
+  heard.close();
+  near.close();
+});
+
+test('what this machine sends is heard unless outgoing frames are ignored', () => {
+  const hearing = PacketSocket.open({ interface: 'near0', filter: neighbourFilter() });
+  const ignoring = PacketSocket.open({ interface: 'near0', filter: neighbourFilter(), ignoreOutgoing: true });
+  const sender = PacketSocket.open({ interface: 'near0', filter: neighbourFilter() });
+  assert.equal(sender.sendBurst([marker]), 0);
+  assert.equal(collect(hearing, 1).length, 1);
+  assert.equal(
+    ignoring.receive(() => assert.fail()),
+    0,
+  );
+  for (const socket of [hearing, ignoring, sender]) socket.close();
+});
+
+test('a failed frame is reported by its error number and does not hold up the others', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', filter: neighbourFilter() }));
+  const near = PacketSocket.open({ interface: 'near0', filter: neighbourFilter() });
+  assert.equal(near.sendBurst([frame(broadcast, 0x0806, 4000), frame(broadcast, 0x0806, 1900), marker]), 90);
+  assert.equal(collect(heard, 1).length, 1);
+  ip('link set near0 down');
+  assert.equal(near.sendBurst([marker]), 100);
+  assert.equal(
+    near.receive(() => undefined),
+    0,
+  );
+  ip('link set near0 up');
+  heard.close();
+  near.close();
+});
+
+test('joining a multicast group shows in the kernel’s list', () => {
+  const socket = PacketSocket.open({ interface: 'near0', filter: neighbourFilter() });
+  socket.joinMulticast(mac('33:33:ff:00:00:10'));
+  assert.match(ip('maddress show dev near0'), /33:33:ff:00:00:10/);
+  socket.close();
+  assert.doesNotMatch(ip('maddress show dev near0'), /33:33:ff:00:00:10/);
+  assert.equal(socket.interfaceIndex, interfaceIndex('near0'));
+});
+
+test('an interface that does not exist is refused with those that do', () => {
+  assert.throws(() => PacketSocket.open({ interface: 'lan9' }), { errno: 'ENODEV', remedy: /lo, near0/ });
+});

@@ -1,0 +1,136 @@
+/**
+ * Whole Ethernet frames from and to one interface (packet(7)): how the reactor hears ARP and neighbour discovery, and
+ * speaks them. Frames sent pass the egress fence like everything else (PACKET_QDISC_BYPASS would go around it).
+ */
+import { formatMac, type MacAddress, writeMac } from '../wire/address.ts';
+import type { SocketFilter } from './bpf.ts';
+import { EMSGSIZE } from './errno.ts';
+import { OperationError } from './errors.ts';
+import { closeDescriptor, pinned, writePointer } from './ffi.ts';
+import { interfaceIndex } from './interfaces.ts';
+import { Messages } from './messages.ts';
+import { Construction, interactive, SO_PRIORITY, SOCK_RAW, SOL_SOCKET, setOption } from './socket.ts';
+
+const AF_PACKET = 17;
+const SOL_PACKET = 263;
+const SO_ATTACH_FILTER = 26;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_IGNORE_OUTGOING = 23;
+const PACKET_MR_MULTICAST = 0;
+const ETH_P_ALL = 3;
+const programLength = 16;
+const slots = 32;
+const bufferBytes = 1 << 20;
+/** A frame of the usual MTU with its header, and room to spare. */
+const frameMax = 2048;
+/** A flood must not keep the loop from its other descriptors. */
+const framesPerTurn = 256;
+
+export class PacketSocket {
+  readonly fd: number;
+  readonly interfaceIndex: number;
+  readonly #interface: string;
+  readonly #incoming: Messages = new Messages({ slots, data: frameMax });
+  readonly #outgoing: Messages = new Messages({ slots, data: frameMax });
+
+  /**
+   * Hears every frame of the interface that passes `filter`. With `ignoreOutgoing` not those this machine sends.
+   * Throws OperationError: ENODEV with the interfaces that exist, EPERM (CAP_NET_RAW).
+   */
+  static open(o: { interface: string; filter?: SocketFilter; ignoreOutgoing?: boolean }): PacketSocket {
+    const index = interfaceIndex(o.interface);
+    const socket = new Construction({
+      operation: 'open packet socket',
+      subject: o.interface,
+      family: AF_PACKET,
+      type: SOCK_RAW,
+    });
+    // Protocol 0 until bound: nothing arrives before the filter is in place.
+    if (o.filter !== undefined) socket.option(SOL_SOCKET, SO_ATTACH_FILTER, filterProgram(o.filter));
+    if (o.ignoreOutgoing === true) socket.option(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+    socket.buffers(bufferBytes);
+    socket.option(SOL_SOCKET, SO_PRIORITY, interactive);
+    const address = Buffer.alloc(20); // struct sockaddr_ll
+    address.writeUInt16LE(AF_PACKET, 0);
+    address.writeUInt16BE(ETH_P_ALL, 2);
+    address.writeInt32LE(index, 4);
+    socket.bind(address, address.length);
+    return new PacketSocket(socket.fd, index, o.interface);
+  }
+
+  private constructor(fd: number, index: number, name: string) {
+    this.fd = fd;
+    this.interfaceIndex = index;
+    this.#interface = name;
+  }
+
+  /**
+   * Hands over each waiting frame, at most `max`, and returns how many there were. A frame is a view, valid during
+   * the call only; one longer than 2048 bytes is left out. That the interface is down or gone shows elsewhere
+   * (netlink): here it means that nothing waits.
+   */
+  receive(each: (frame: Uint8Array) => void, max: number = framesPerTurn): number {
+    let total = 0;
+    while (total < max) {
+      const wanted = Math.min(slots, max - total);
+      const count = this.#incoming.receive(this.fd, wanted);
+      if (count <= 0) break;
+      for (let slot = 0; slot < count; slot++) {
+        const frame = this.#incoming.received(slot);
+        if (frame !== undefined) each(frame);
+      }
+      total += count;
+      if (count < wanted) break;
+    }
+    return total;
+  }
+
+  /**
+   * Sends the frames in order, each complete with its Ethernet header. Returns 0, or the error number of the first
+   * that failed (ENOBUFS: dropped on its way out, ENETDOWN, ENXIO: the interface is gone); the others are sent.
+   */
+  sendBurst(frames: readonly Uint8Array[]): number {
+    let failure = 0;
+    for (let start = 0; start < frames.length; start += slots) {
+      let filled = 0;
+      for (let index = start; index < frames.length && index < start + slots; index++) {
+        const frame = frames[index];
+        if (frame === undefined) continue;
+        if (frame.length <= frameMax) this.#outgoing.put(filled++, frame);
+        else failure ||= EMSGSIZE;
+      }
+      for (let slot = 0; slot < filled; ) {
+        const sent = this.#outgoing.send(this.fd, slot, filled - slot);
+        if (sent < 0) failure ||= -sent;
+        slot += Math.max(1, sent);
+      }
+    }
+    return failure;
+  }
+
+  /** Asks the network card for the frames to this multicast address. Throws OperationError. */
+  joinMulticast(mac: MacAddress): void {
+    const request = Buffer.alloc(16); // struct packet_mreq
+    request.writeInt32LE(this.interfaceIndex, 0);
+    request.writeUInt16LE(PACKET_MR_MULTICAST, 4);
+    request.writeUInt16LE(6, 6);
+    writeMac(request, 8, mac);
+    const errno = setOption(this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request);
+    if (errno === 0) return;
+    const subject = `${formatMac(mac)} on ${this.#interface}`;
+    throw new OperationError({ operation: 'join multicast group', subject, errno });
+  }
+
+  close(): void {
+    closeDescriptor(this.fd);
+  }
+}
+
+/** `struct sock_fprog`, with the instructions it points at behind it in the same memory. */
+function filterProgram({ instructions }: SocketFilter): Uint8Array {
+  const program = pinned(programLength + instructions.length);
+  program.set(instructions, programLength);
+  program.writeUInt16LE(instructions.length / 8, 0);
+  writePointer(program, 8, program, programLength);
+  return program.subarray(0, programLength);
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
+import { formatIp, type IpAddress, parseIp } from '../wire/address.ts';
+import { Epoll } from './epoll.ts';
+import { UdpSocket } from './udp-socket.ts';
+
+inNamespace(import.meta.filename);
+cable('near0', 'far0', 'peer');
+ip('addr add 192.0.2.1/24 dev near0');
+ip('addr add 2001:db8::1/64 dev near0 nodad');
+ip('addr add fe80::5e:1/64 dev near0 nodad');
+ip('-n peer addr add 192.0.2.2/24 dev far0');
+ip('-n peer addr add 2001:db8::2/64 dev far0 nodad');
+ip('-n peer addr add fe80::5e:2/64 dev far0 nodad');
+
+const port = 7169;
+const epoll = Epoll.open();
+after(() => epoll.close());
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+interface Heard {
+  readonly text: string;
+  readonly from: string;
+  readonly port: number;
+  readonly ttl: number;
+}
+
+function collect(socket: UdpSocket, count: number): Heard[] {
+  const heard: Heard[] = [];
+  epoll.add(socket.fd, 0);
+  while (heard.length < count && epoll.wait(5_000_000) > 0) {
+    socket.receive((bytes, from, fromPort, ttl) => {
+      heard.push({ text: Buffer.from(bytes).toString(), from: formatIp(from), port: fromPort, ttl });
+    });
+  }
+  epoll.remove(socket.fd);
+  return heard;
+}
+
+function pair(near: string, far: string, ttl?: number): { near: UdpSocket; far: UdpSocket } {
+  return {
+    near: UdpSocket.open({
+      interface: 'near0',
+      localAddress: address(near),
+      port,
+      ...(ttl === undefined ? {} : { ttl }),
+    }),
+    far: inPeer('peer', () => UdpSocket.open({ interface: 'far0', localAddress: address(far), port })),
+  };
+}
+
+for (const [near, far] of [
+  ['192.0.2.1', '192.0.2.2'],
+  ['2001:db8::1', '2001:db8::2'],
+  ['fe80::5e:1', 'fe80::5e:2'],
+] as const) {
+  test(`datagrams from ${near} arrive whole, with sender and hop count`, () => {
+    const sockets = pair(near, far);
+    const bytes = Buffer.from('heartbeat, and what follows it');
+    assert.equal(sockets.near.send(bytes, 9, address(far), port), 0);
+    assert.deepEqual(collect(sockets.far, 1), [{ text: 'heartbeat', from: near, port, ttl: 255 }]);
+    assert.equal(sockets.far.send(bytes, bytes.length, address(near), port), 0);
+    assert.deepEqual(collect(sockets.near, 1), [{ text: bytes.toString(), from: far, port, ttl: 255 }]);
+    sockets.near.close();
+    sockets.far.close();
+  });
+
+  test(`a smaller hop count from ${near} shows`, () => {
+    const sockets = pair(near, far, 254);
+    assert.equal(sockets.near.send(Buffer.from('x'), 1, address(far), port), 0);
+    assert.equal(collect(sockets.far, 1)[0]?.ttl, 254);
+    sockets.near.close();
+    sockets.far.close();
+  });
+
+  test(`a hundred datagrams from ${near} arrive in order with their own lengths`, () => {
+    const sockets = pair(near, far);
+    const texts = Array.from({ length: 100 }, (_, index) => 'n'.repeat(index % 7) + index);
+    for (const text of texts)
+      assert.equal(sockets.near.send(Buffer.from(text), text.length, address(far), port), 0);
+    assert.deepEqual(
+      collect(sockets.far, 100).map(({ text }) => text),
+      texts,
+    );
+    sockets.near.close();
+    sockets.far.close();
+  });
+}
+
+test('a refused port (ICMP) is no event', () => {
+  const { near, far } = pair('192.0.2.1', '192.0.2.2');
+  far.close();
+  for (let round = 0; round < 3; round++)
+    assert.equal(near.send(Buffer.from('x'), 1, address('192.0.2.2'), port), 0);
+  assert.equal(
+    near.receive(() => assert.fail()),
+    0,
+  );
+  near.close();
+});
+
+test('an address that is not here, and an interface that is not here, say what to do', () => {
+  assert.throws(() => UdpSocket.open({ interface: 'near0', localAddress: address('203.0.113.9'), port }), {
+    code: 'operationFailed',
+    errno: 'EADDRNOTAVAIL',
+    subject: '203.0.113.9 port 7169 on near0',
+    remedy: /`ip address`/,
+  });
+  assert.throws(() => UdpSocket.open({ interface: 'lan9', localAddress: address('192.0.2.1'), port }), {
+    errno: 'ENODEV',
+    remedy: /lo, near0/,
+  });
+});
+
+test('a send that cannot leave gives an error number, and hearing goes on', () => {
+  const { near, far } = pair('192.0.2.1', '192.0.2.2');
+  ip('link set near0 down');
+  assert.notEqual(near.send(Buffer.from('x'), 1, address('192.0.2.2'), port), 0);
+  assert.equal(
+    near.receive(() => assert.fail()),
+    0,
+  );
+  ip('link set near0 up');
+  assert.equal(near.send(Buffer.from('y'), 1, address('192.0.2.2'), port), 0);
+  assert.equal(collect(far, 1)[0]?.text, 'y');
+  near.close();
+  far.close();
+});
