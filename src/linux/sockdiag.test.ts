@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { after, test } from 'node:test';
+import { inNamespace, ip } from '../../test/namespace.ts';
+import { type IpAddress, parseIp } from '../wire/address.ts';
+import { destroyTcpSockets } from './sockdiag.ts';
+
+inNamespace(import.meta.filename);
+
+ip('addr add 192.0.2.10/32 dev lo');
+ip('addr add 192.0.2.11/32 dev lo');
+ip('addr add 2001:db8::10/128 dev lo nodad');
+
+const servers: Server[] = [];
+after(() => {
+  for (const server of servers) server.close();
+});
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+/** A connection to `host`: the server's end and the client's, whose own address is another. */
+async function connection(
+  listenOn: string,
+  host: string,
+  from: string,
+): Promise<{ server: Server; near: Socket; far: Socket }> {
+  const server = createServer();
+  servers.push(server);
+  server.listen(0, listenOn);
+  await once(server, 'listening');
+  const bound = server.address();
+  assert.ok(bound !== null && typeof bound === 'object');
+  const far = connect({ host, port: bound.port, localAddress: from });
+  far.on('error', () => {});
+  const [near] = (await once(server, 'connection')) as [Socket];
+  return { server, near, far };
+}
+
+async function ending(socket: Socket): Promise<string | undefined> {
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+  return error.code;
+}
+
+for (const [what, listenOn, host, from] of [
+  ['IPv4', '192.0.2.10', '192.0.2.10', '192.0.2.11'],
+  ['IPv6', '2001:db8::10', '2001:db8::10', '::1'],
+  ['an IPv4 address of an IPv6 socket', '::', '192.0.2.10', '192.0.2.11'],
+] as const) {
+  test(`connections are destroyed, listeners live on: ${what}`, async () => {
+    const { server, near, far } = await connection(listenOn, host, from);
+    const ended = ending(near);
+    assert.equal(destroyTcpSockets(address(host)), 1);
+    assert.equal(await ended, 'ECONNABORTED');
+    far.destroy();
+    const port = (server.address() as { port: number }).port;
+    const again = connect({ host, port, localAddress: from });
+    await once(again, 'connect');
+    again.destroy();
+  });
+}
+
+test('other addresses are left alone', async () => {
+  const { near, far } = await connection('192.0.2.11', '192.0.2.11', '127.0.0.1');
+  assert.equal(destroyTcpSockets(address('192.0.2.99')), 0);
+  near.write('still here');
+  assert.equal(String(await once(far, 'data')), 'still here');
+  near.destroy();
+  far.destroy();
+});
+
+test('more connections than fit one send', async () => {
+  const server = createServer();
+  servers.push(server);
+  server.listen(0, '192.0.2.10');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  let accepted = 0;
+  server.on('connection', (socket) => {
+    accepted++;
+    socket.on('error', () => {});
+  });
+  const clients = Array.from({ length: 300 }, () =>
+    connect({ host: '192.0.2.10', port, localAddress: '192.0.2.11' }),
+  );
+  await Promise.all(clients.map((client) => once(client, 'connect')));
+  while (accepted < 300) await once(server, 'connection');
+  for (const client of clients) client.on('error', () => {});
+  assert.equal(destroyTcpSockets(address('192.0.2.10')), 300);
+  for (const client of clients) client.destroy();
+});

@@ -1,0 +1,103 @@
+/**
+ * Ends the TCP connections of an address this machine may no longer speak for: sock_diag finds and destroys them,
+ * whoever owns them. Their programs see ECONNABORTED; the resets that the kernel sends are the closed fence's to stop.
+ */
+import { formatIp, type IpAddress, isIpv4, readIpv6 } from '../wire/address.ts';
+import { ENOENT, EOPNOTSUPP } from './errno.ts';
+import { OperationError } from './errors.ts';
+import { NLM_F_ACK, NLM_F_REQUEST, netlinkSockDiag } from './netlink/constants.ts';
+import type { Messages } from './netlink/reader.ts';
+import { NetlinkSocket, refusalError } from './netlink/socket.ts';
+import { MessageWriter } from './netlink/writer.ts';
+
+const SOCK_DIAG_BY_FAMILY = 20;
+const SOCK_DESTROY = 21;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_TCP = 6;
+/** Bit per TCP state; 10 is LISTEN. */
+const allButListen = 0x1fff & ~(1 << 10);
+/** `struct inet_diag_sockid`: ports, addresses, interface, cookie. */
+const identityLength = 48;
+/** In `struct inet_diag_msg`: family, state, timer, retransmissions, then the identity. */
+const identityOffset = 4;
+const sourceOffset = identityOffset + 4;
+/** ::ffff:0:0/96, an IPv4 address in an IPv6 socket (RFC 4291 §2.5.5.2). */
+const mappedPrefix = 0xffffn << 32n;
+/** All acks of a send must fit the default receive buffer. */
+const requestsPerSend = 128;
+
+interface Connection {
+  readonly family: number;
+  readonly identity: Buffer;
+}
+
+/**
+ * Destroys every TCP socket but listeners whose local address this is, IPv4 addresses of IPv6 sockets included.
+ * Returns how many. Throws OperationError, with EOPNOTSUPP where the kernel has no CONFIG_INET_DIAG_DESTROY.
+ */
+export function destroyTcpSockets(localAddress: IpAddress): number {
+  const socket = NetlinkSocket.open({ protocol: netlinkSockDiag });
+  try {
+    const found = (isIpv4(localAddress) ? [AF_INET, AF_INET6] : [AF_INET6]).flatMap((family) =>
+      connectionsOf(socket, family, localAddress),
+    );
+    let destroyed = 0;
+    for (let start = 0; start < found.length; start += requestsPerSend) {
+      destroyed += destroy(socket, found.slice(start, start + requestsPerSend), localAddress);
+    }
+    return destroyed;
+  } finally {
+    socket.close();
+  }
+}
+
+function connectionsOf(socket: NetlinkSocket, family: number, localAddress: IpAddress): Connection[] {
+  return socket.dump(
+    { operation: 'list TCP sockets', subject: formatIp(localAddress) },
+    SOCK_DIAG_BY_FAMILY,
+    (writer) => writeRequest(writer, family, Buffer.alloc(identityLength)),
+    (messages) => {
+      if (!isLocal(messages, localAddress)) return undefined;
+      const start = messages.start + identityOffset;
+      return { family, identity: Buffer.from(messages.bytes.subarray(start, start + identityLength)) };
+    },
+  );
+}
+
+/** Those that ended by themselves meanwhile are not counted. */
+function destroy(socket: NetlinkSocket, connections: readonly Connection[], localAddress: IpAddress): number {
+  const first = socket.sequences(connections.length);
+  const writer = new MessageWriter();
+  connections.forEach(({ family, identity }, position) => {
+    writer.message(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK, first + position, () =>
+      writeRequest(writer, family, identity),
+    );
+  });
+  const last = first + connections.length - 1;
+  const refusals = socket.transact(writer.buffer, writer.length, first, last);
+  const failure = refusals.find((refusal) => refusal.errno !== ENOENT);
+  if (failure !== undefined) {
+    const attempt = { operation: 'destroy TCP sockets', subject: formatIp(localAddress) };
+    if (failure.errno !== EOPNOTSUPP) throw refusalError(attempt, failure);
+    const remedy = 'a kernel with CONFIG_INET_DIAG_DESTROY can do it';
+    throw new OperationError({ ...attempt, errno: failure.errno, remedy });
+  }
+  return connections.length - refusals.length;
+}
+
+/** `struct inet_diag_req_v2`. */
+function writeRequest(writer: MessageWriter, family: number, identity: Uint8Array): void {
+  writer.u8(family);
+  writer.u8(IPPROTO_TCP);
+  writer.zeros(2); // extensions, padding
+  writer.u32(allButListen);
+  writer.bytes(identity);
+}
+
+function isLocal(messages: Messages, address: IpAddress): boolean {
+  const { bytes, start } = messages;
+  const at = start + sourceOffset;
+  if (bytes.readUInt8(start) === AF_INET) return isIpv4(address) && bytes.readUInt32BE(at) === address;
+  return readIpv6(bytes, at) === (isIpv4(address) ? mappedPrefix | BigInt(address) : address);
+}
