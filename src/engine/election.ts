@@ -5,10 +5,11 @@
  * `starting` on the wire means "has seen nobody active in this life": such newcomers decide among each other by priority
  * and number, and let members that were already standing by go first.
  */
-import { MemberState } from '../wire/control/message.ts';
+import { MemberState, type NodeId } from '../wire/control/message.ts';
 import { slotUs } from './context.ts';
 import type { TakeoverCause } from './effect.ts';
 import type { Member } from './member.ts';
+import type { PeerWatch } from './peer.ts';
 import { instant, later } from './time.ts';
 
 /** `graceOver`: every path passed traffic and every peer told its states, or the start-up grace ran out. */
@@ -76,8 +77,8 @@ function waitOf(member: Member): number {
   const { config } = context;
   const slot = slotUs(config);
   if (member.state === 'standby') {
-    const ahead = settled.filter(({ id }) => goesBefore(member, id, config.self));
-    return ahead.length * slot;
+    const ahead = settled.filter((peer) => goesBefore(member, peer, config.self));
+    return (ahead.length + (awaitsChosen(member) ? 1 : 0)) * slot;
   }
   const ahead = member.peers.filter((peer) => {
     const state = peer.standing(member.id)?.state ?? MemberState.starting;
@@ -89,9 +90,19 @@ function waitOf(member: Member): number {
   return ahead.length === 0 ? 0 : config.startupGraceUs + ahead.length * slot;
 }
 
-/** Priority, then number; but whoever held the role last has just lost it or given it up, and goes last. */
-function goesBefore(member: Member, one: number, other: number): boolean {
+/**
+ * Priority, then number; but the chosen successor of a planned switchover goes first, and whoever held the role last has
+ * just lost it or given it up, and goes last.
+ */
+function goesBefore(member: Member, peer: PeerWatch, self: NodeId): boolean {
+  if (peer.standing(member.id)?.state === MemberState.holding) return true;
   const last = member.context.terms.seen(member.id).member;
-  if (one === last) return false;
-  return other === last || member.isAhead(one, other);
+  if (peer.id === last) return false;
+  return self === last || member.isAhead(peer.id, self);
+}
+
+/** The active member handed over to somebody else, whose first word as successor we may not have heard yet. */
+function awaitsChosen(member: Member): boolean {
+  const peer = member.context.detector.peer(member.lastActive);
+  return peer?.standing(member.id)?.handsOver ?? false;
 }

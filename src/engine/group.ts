@@ -12,6 +12,7 @@ import { elect } from './election.ts';
 import { Member } from './member.ts';
 import type { PeerWatch } from './peer.ts';
 import { Requests } from './request.ts';
+import { holdsRole } from './standing.ts';
 import { Switchover } from './switchover.ts';
 import { type Instant, later } from './time.ts';
 
@@ -38,8 +39,10 @@ export class Group {
   /** What a peer says of itself: its record in a heartbeat, or the header of a datagram about this group. */
   noted(peer: PeerWatch, record: Pick<GroupRecord, 'state' | 'term'>): void {
     const { member } = this;
-    this.#context.terms.note(member.id, record.term);
     const standing = peer.standingToNote(member.id);
+    const news = this.#context.terms.note(member.id, record.term);
+    // It knows of an activation that we have not heard of from whoever made it: leave that one time to be heard.
+    if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
     if (!standing.note(record) || !standing.holds) return;
     if (!member.holds && member.state !== 'acquiring') return;
     if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer);

@@ -54,7 +54,7 @@ export class Requests {
     if (this.#deafUntil !== undefined && now < this.#deafUntil) return;
     if (message.target === config.self) return;
     this.#deafUntil = later(now, config.switchoverTimeoutUs);
-    this.#give(message.target, message.target === message.sender ? 'preempt' : 'switchover');
+    this.#give(message.target, 'switchover');
   }
 
   /** After every socket was drained: is it time to take the role back, or not any more? */

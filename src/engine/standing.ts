@@ -19,6 +19,8 @@ export class Standing {
   /** The highest term of its own that it gave up. */
   #over: Term = noTerm;
 
+  #handsOver = false;
+
   constructor(peer: NodeId) {
     this.#peer = peer;
   }
@@ -37,6 +39,11 @@ export class Standing {
     return holdsRole(this.#state);
   }
 
+  /** It gave the role up, or is about to, in a planned switchover: somebody was chosen to take it. */
+  get handsOver(): boolean {
+    return this.#handsOver;
+  }
+
   /** False: an older word than the one we have, nothing was changed. */
   note(record: Pick<GroupRecord, 'state' | 'term'>): boolean {
     if (compareTerms(record.term, this.#term) < 0) return false;
@@ -45,6 +52,7 @@ export class Standing {
     } else if (record.term.member === this.#peer) {
       this.#over = record.term;
     }
+    if (holdsRole(record.state)) this.#handsOver = record.state === MemberState.draining;
     this.#state = record.state;
     this.#term = record.term;
     return true;

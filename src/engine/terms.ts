@@ -28,10 +28,12 @@ export class Terms {
     return this.#seen.get(group) ?? noTerm;
   }
 
-  note(group: GroupId, term: Term): void {
-    if (compareTerms(term, this.seen(group)) <= 0) return;
+  /** True when it is higher than every one seen before. */
+  note(group: GroupId, term: Term): boolean {
+    if (compareTerms(term, this.seen(group)) <= 0) return false;
     this.#seen.set(group, term);
     this.#highest = Math.max(this.#highest, term.counter);
+    return true;
   }
 
   /**

@@ -32,7 +32,6 @@ export class Checker {
   #causedAt = 0;
   #overlapSince: number | undefined;
   #memoryLost = false;
-  #everDisturbed = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -45,7 +44,6 @@ export class Checker {
   /** The network or a scheduler misbehaves now. */
   disturbed(): void {
     this.#disturbedAt = this.#now;
-    this.#everDisturbed = true;
     this.caused();
   }
 
@@ -54,9 +52,15 @@ export class Checker {
     this.#causedAt = this.#now;
   }
 
-  restarted(machine: Machine, diskLost: boolean): void {
-    this.#memoryLost ||= diskLost;
-    if (diskLost) this.#known.delete(machine.id);
+  diskLost(): void {
+    this.#memoryLost = true;
+  }
+
+  /** What it heard in its former life is forgotten; what it did itself is on its disk, unless that is lost. */
+  started(machine: Machine): void {
+    this.#known.delete(machine.id);
+    if (this.#memoryLost) return;
+    for (const { member, term } of this.#activations) if (member === machine.id) this.#learn(member, term);
   }
 
   heard(machine: Machine, message: ControlMessage): void {
@@ -76,9 +80,6 @@ export class Checker {
     for (const other of this.#activations) {
       const order = compareTerms(term, other.term);
       if (order === 0 && !this.#memoryLost) this.#fail(`term ${said(term)} is used twice`);
-      if (order < 0 && !this.#memoryLost && !this.#everDisturbed) {
-        this.#fail(`term ${said(term)} of member ${id} is below an earlier one, ${said(other.term)}`);
-      }
     }
     this.#activations.push({ member: id, term, at: this.#now });
     this.#learn(id, term);

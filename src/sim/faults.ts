@@ -97,8 +97,11 @@ function down(world: World, how: 'process' | 'power', diskLost: boolean): void {
   if (machine === undefined) return;
   world.trace(machine.id, () => `dies (${how}${diskLost ? ', disk lost' : ''})`);
   world.down(machine, how);
-  if (diskLost) machine.loseDisk();
-  world.after(world.random.between(3_000, 600_000), () => world.up(machine, diskLost));
+  if (diskLost) {
+    machine.loseDisk();
+    world.checker.diskLost();
+  }
+  world.after(world.random.between(3_000, 600_000), () => world.up(machine));
 }
 
 function freeze(world: World, us: number): void {

@@ -110,10 +110,10 @@ export class World {
     this.checker.fenceChanged(machine);
   }
 
-  up(machine: Machine, diskLost: boolean): void {
+  up(machine: Machine): void {
     if (machine.alive) return;
     this.checker.caused();
-    this.checker.restarted(machine, diskLost);
+    this.checker.started(machine);
     this.network.power(machine.id, true);
     this.trace(machine.id, () => 'starts');
     machine.start();
@@ -125,7 +125,7 @@ export class World {
     this.trace(machine.id, () => 'stopped');
     if (machine.open) this.fail(`member ${machine.id} stops with its fence open`);
     this.down(machine, 'process');
-    this.agenda.after(this.random.between(3_000, 600_000), () => this.up(machine, false));
+    this.agenda.after(this.random.between(3_000, 600_000), () => this.up(machine));
   }
 
   transmit(path: PathPlan, from: NodeId, to: NodeId, bytes: Uint8Array): void {
@@ -139,7 +139,7 @@ export class World {
     this.trace(0, () => JSON.stringify({ ...plan, priorities: [...plan.priorities] }));
     for (const machine of this.machines) {
       this.agenda.after(random.chance(0.5) ? random.between(0, 3_000) : random.between(0, 500_000), () =>
-        this.up(machine, false),
+        this.up(machine),
       );
     }
     this.#tethers.begin();
@@ -175,7 +175,7 @@ export class World {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
       this.network.power(machine.id, true);
       if (machine.alive) machine.tell({ kind: 'health', group: 1, healthy: true, reason: 'healed' });
-      else this.up(machine, false);
+      else this.up(machine);
     }
     this.#carriersChanged();
   }
