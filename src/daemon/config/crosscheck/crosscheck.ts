@@ -1,0 +1,36 @@
+/** Everything that one field alone cannot show. All problems are found, not only the first. */
+import type { ConfigProblem } from '../../errors.ts';
+import type { ConfigDocument } from '../document.ts';
+import type { ConfigFile } from '../format.ts';
+import { Findings } from './findings.ts';
+import { checkGroups } from './groups.ts';
+import { checkMembers, checkPaths } from './paths.ts';
+import { checkTiming } from './timing.ts';
+
+/** The longest path a unix socket can have: sun_path is 108 bytes with its terminator. */
+const socketPathMax = 107;
+
+export function crosscheck(file: ConfigFile, document: ConfigDocument): ConfigProblem[] {
+  const findings = new Findings(file, document);
+  checkKeySource(findings);
+  checkMembers(findings);
+  const owners = checkPaths(findings);
+  checkGroups(findings, owners);
+  checkTiming(findings);
+  const length = Buffer.byteLength(file.control ?? '');
+  if (length > socketPathMax) {
+    findings.at(['control'], `has ${length} bytes: a unix socket's path has at most ${socketPathMax}`);
+  }
+  return findings.problems;
+}
+
+/** Exactly one of the three ways to give the keys; `keyFile` itself is read later. */
+function checkKeySource(findings: Findings): void {
+  const given = (['key', 'keyFile', 'keys'] as const).filter((name) => findings.file[name] !== undefined);
+  if (given.length === 0) {
+    findings.at([], 'has no key: give key (64 hexadecimal digits), keyFile (a path) or keys ([new, old])');
+  }
+  for (const extra of given.slice(1)) {
+    findings.atKey([extra], `is given beside ${given[0]}: give exactly one of key, keyFile, keys`);
+  }
+}

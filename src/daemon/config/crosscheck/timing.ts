@@ -1,0 +1,41 @@
+/** Durations that depend on each other, and the lease's arithmetic. */
+import type { ConfigFile } from '../format.ts';
+import type { Findings } from './findings.ts';
+
+/** nftables expires elements in jiffies; HZ=250 is the coarsest kernel in wide use. */
+const jiffyMs = 4;
+/** Wake-up lateness measured under load: 0.5 ms worst with SCHED_FIFO, 15 ms and more without. */
+const fifoMarginMs = 4;
+const ordinaryMarginMs = 40;
+
+/** The least lease that renewals keep alive, milliseconds, and the sum it comes from. */
+export function leastLease(file: ConfigFile): { readonly ms: number; readonly sum: string } {
+  const margin = file.realtime === false ? ordinaryMarginMs : fifoMarginMs;
+  const ms = file.lease.renewMs + jiffyMs + margin;
+  const why = file.realtime === false ? 'without realtime' : 'with realtime';
+  return {
+    ms,
+    sum: `renewMs ${file.lease.renewMs} + ${jiffyMs} for a kernel tick + ${margin} for lateness ${why}`,
+  };
+}
+
+/** The lease as configured, or the default for this kind of scheduling. */
+export function leaseMs(file: ConfigFile): number {
+  return file.lease.leaseMs ?? (file.realtime === false ? 60 : 20);
+}
+
+export function checkTiming(findings: Findings): void {
+  const { file } = findings;
+  const least = leastLease(file);
+  if (leaseMs(file) < least.ms) {
+    const where = file.lease.leaseMs === undefined ? ['lease', 'renewMs'] : ['lease', 'leaseMs'];
+    findings.at(
+      where,
+      `does not fit: leaseMs is ${leaseMs(file)}, must be at least ${least.ms} (${least.sum})`,
+    );
+  }
+  const { drainMs, timeoutMs } = file.switchover;
+  if (drainMs >= timeoutMs) {
+    findings.at(['switchover', 'drainMs'], `is ${drainMs}: must be less than timeoutMs (${timeoutMs})`);
+  }
+}

@@ -1,0 +1,72 @@
+/** The configuration file's values after validation, defaults filled in. `schema.ts` checks them, field by field. */
+
+export interface ConfigFile {
+  readonly cluster: string;
+  readonly node: string;
+  readonly key?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly keys?: readonly string[] | undefined;
+  readonly stateDir?: string | undefined;
+  readonly control?: string | undefined;
+  readonly log: { readonly level: LogLevel };
+  readonly heartbeat: { readonly intervalMs: number; readonly misses: number };
+  readonly lease: { readonly leaseMs?: number | undefined; readonly renewMs: number };
+  readonly startup: { readonly graceMs: number };
+  readonly realtime: { readonly fifoPriority: number } | false;
+  readonly announce: { readonly scheduleMs: readonly number[]; readonly defendIntervalMs: number };
+  readonly switchover: { readonly drainMs: number; readonly timeoutMs: number; readonly holdBytes: number };
+  readonly members: Readonly<Record<string, { readonly id: number }>>;
+  readonly paths: Readonly<Record<string, PathEntry>>;
+  readonly groups: Readonly<Record<string, GroupEntry>>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface PathEntry {
+  readonly id: number;
+  readonly kind: 'cable' | 'lan';
+  readonly port: number;
+  readonly hops: number;
+  readonly tether: boolean;
+  readonly members: Readonly<Record<string, { readonly interface: string; readonly address: string }>>;
+}
+
+export interface GroupEntry {
+  readonly interface?: string | undefined;
+  readonly addresses: readonly string[];
+  readonly members: Readonly<Record<string, GroupMemberEntry>>;
+  readonly preempt: boolean;
+  readonly standbyAddress: 'present' | 'absent';
+  readonly takeOverOn: {
+    readonly silence: boolean;
+    readonly processDeath: boolean;
+    readonly carrier: boolean;
+    readonly status: boolean;
+  };
+  readonly checks: readonly CheckEntry[];
+}
+
+export interface GroupMemberEntry {
+  readonly priority: number;
+  /** Overrides the group's interface on this member. */
+  readonly interface?: string | undefined;
+  /** The member's own addresses on that LAN; default: those it has on `lan` paths over the same interface. */
+  readonly lanAddresses?: readonly string[] | undefined;
+}
+
+interface CheckRhythm {
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Successes in a row that make it healthy again. */
+  readonly rise: number;
+  /** Failures in a row that make it unhealthy. */
+  readonly fall: number;
+}
+
+export type CheckEntry = CheckRhythm &
+  (
+    | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
+    | { readonly kind: 'exec'; readonly command: readonly string[] }
+    | { readonly kind: 'interface'; readonly interface: string }
+  );

@@ -1,0 +1,200 @@
+/** The control plane of a running daemon: between the reactor, the checks, the disk, the journal and the socket. */
+import { CodedError, describeFailure } from '../api/errors.ts';
+import type { ReloadResult, Status } from '../api/types.ts';
+import type { FromReactor, ReactorStatus, ToReactor } from './bridge.ts';
+import { HealthWatch } from './checks/health.ts';
+import { loadConfig } from './config/load.ts';
+import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
+import type { Journal } from './events/journal.ts';
+import type { OccurrenceRing } from './events/ring.ts';
+import type { ControlSurface } from './http/surface.ts';
+import { planReload } from './reload.ts';
+import type { TermsFile } from './state/terms.ts';
+import { assembleStatus } from './status.ts';
+import { version } from './version.ts';
+
+/** How long until a reservation that the disk refused is tried again, milliseconds. */
+const reserveRetryMs = 1000;
+/** How long the reactor may take to answer a question, milliseconds. */
+const answerTimeoutMs = 1000;
+
+export interface ControlPlaneParts {
+  readonly configPath: string;
+  readonly config: ResolvedConfig;
+  readonly journal: Journal;
+  readonly terms: TermsFile;
+  readonly post: (message: ToReactor) => void;
+  readonly setLogLevel: (level: string) => void;
+}
+
+export class ControlPlane implements ControlSurface {
+  readonly ring: OccurrenceRing;
+  readonly #parts: ControlPlaneParts;
+  readonly #journal: Journal;
+  readonly #health: HealthWatch;
+  readonly #questions = new Map<number, (status: ReactorStatus) => void>();
+  readonly #startedMs = performance.now();
+  #config: ResolvedConfig;
+  #realtime: Status['realtime'] = { fifo: false, why: 'the reactor is not ready yet' };
+  #lastQuestion = 0;
+
+  constructor(parts: ControlPlaneParts) {
+    this.#parts = parts;
+    this.#config = parts.config;
+    this.#journal = parts.journal;
+    this.ring = parts.journal.ring;
+    this.#health = new HealthWatch({
+      check: (group, entry, state) =>
+        this.#journal.say('check', `${group.name}: check ${entry.name}: ${state.detail}`, {
+          group: group.name,
+          level: state.healthy ? 'info' : 'warn',
+          detail: { check: entry.name, healthy: state.healthy, said: state.detail },
+        }),
+      health: (group, healthy, reason) => this.#healthChanged(group, healthy, reason),
+    });
+  }
+
+  /** A message of the reactor, except those that are about its life. */
+  receive(message: FromReactor): void {
+    switch (message.kind) {
+      case 'ready':
+        return this.#ready(message);
+      case 'report':
+        return this.#journal.report(message, this.#config.control.names);
+      case 'reserveTerms':
+        void this.#reserveTerms(message.ceiling);
+        return;
+      case 'status':
+        this.#questions.get(message.id)?.(message.status);
+        return;
+    }
+  }
+
+  /** Begins the checks. Before the reactor has a descriptor table of its own, nothing may be opened. */
+  startChecks(): void {
+    this.#health.watch(this.#config.control.groups);
+  }
+
+  stopChecks(): void {
+    this.#health.stop();
+  }
+
+  async status(): Promise<Status> {
+    const answer = await this.#ask();
+    return assembleStatus(answer, this.#config, this.#health, {
+      version,
+      uptimeMs: Math.round(performance.now() - this.#startedMs),
+      realtime: this.#realtime,
+    });
+  }
+
+  switchover(groupName: string, to: string | undefined): void {
+    const { groups, names } = this.#config.control;
+    const group = groups.find((candidate) => candidate.name === groupName);
+    if (group === undefined) {
+      const known = groups.map((candidate) => candidate.name).join(', ');
+      throw new CodedError('unknownGroup', `there is no group ${groupName}`, `the groups here are ${known}`);
+    }
+    if (to !== undefined && !group.members.includes(to)) {
+      const known = group.members.join(', ');
+      throw new CodedError(
+        'unknownMember',
+        `${to} is not a member of ${groupName}`,
+        `its members are ${known}`,
+      );
+    }
+    const target = [...names.members].find(([, name]) => name === to)?.[0] ?? 0;
+    this.#journal.say(
+      'switchoverAsked',
+      `${groupName}: switchover to ${to ?? 'the best standby'} asked for`,
+      {
+        group: groupName,
+        detail: { to: to ?? null },
+      },
+    );
+    this.#parts.post({ kind: 'switchover', group: group.id, target });
+  }
+
+  reload(): ReloadResult {
+    let wanted: ReturnType<typeof loadConfig>;
+    try {
+      wanted = loadConfig(this.#parts.configPath);
+    } catch (error) {
+      const { code, message } = describeFailure(error);
+      this.#journal.say('reloadRefused', `the configuration stays as it was: ${message}`, {
+        detail: { code },
+      });
+      throw error;
+    }
+    for (const warning of wanted.warnings) this.#journal.say('configWarning', warning);
+    const { config, changed, needsRestart } = planReload(this.#config, wanted);
+    this.#config = config;
+    this.#parts.setLogLevel(config.control.logLevel);
+    this.#parts.post({ kind: 'reload', config: config.reactor });
+    this.#health.watch(config.control.groups);
+    const said = [
+      changed.length === 0 ? 'nothing changed' : `changed: ${changed.join(', ')}`,
+      ...(needsRestart.length === 0 ? [] : [`needs a restart: ${needsRestart.join(', ')}`]),
+    ];
+    this.#journal.say('reloaded', `configuration reloaded; ${said.join('; ')}`, {
+      detail: { changed: changed.join(' '), needsRestart: needsRestart.join(' ') },
+      level: needsRestart.length === 0 ? 'info' : 'warn',
+    });
+    return { changed, needsRestart };
+  }
+
+  #ready({ fifo, fifoWhy }: Extract<FromReactor, { kind: 'ready' }>): void {
+    this.#realtime = { fifo, why: fifoWhy };
+    this.#journal.say('ready', `the reactor runs ${fifo ? 'with SCHED_FIFO' : 'with ordinary scheduling'}`, {
+      detail: { fifo },
+    });
+    if (fifo || this.#config.reactor.fifoPriority === 0) return;
+    this.#journal.say('realtimeMissing', `no SCHED_FIFO: ${fifoWhy}`, { detail: { why: fifoWhy } });
+  }
+
+  async #reserveTerms(ceiling: number): Promise<void> {
+    try {
+      await this.#parts.terms.reserve(ceiling);
+    } catch (error) {
+      this.#journal.say('termsNotReserved', describeFailure(error).message, { detail: { ceiling } });
+      setTimeout(() => void this.#reserveTerms(ceiling), reserveRetryMs).unref();
+      return;
+    }
+    this.#parts.post({ kind: 'termsReserved', ceiling });
+    this.#journal.say('termsReserved', `terms up to ${ceiling} are reserved`, { detail: { ceiling } });
+  }
+
+  #healthChanged(group: ControlGroup, healthy: boolean, reason: string): void {
+    this.#parts.post({ kind: 'health', group: group.id, healthy, reason });
+    if (group.checks.length === 0) return;
+    this.#journal.say('health', `${group.name} is ${healthy ? 'healthy' : 'unhealthy'}: ${reason}`, {
+      group: group.name,
+      level: healthy ? 'info' : 'warn',
+      detail: { healthy, reason },
+    });
+  }
+
+  #ask(): Promise<ReactorStatus> {
+    this.#lastQuestion++;
+    const id = this.#lastQuestion;
+    const { promise, resolve, reject } = Promise.withResolvers<ReactorStatus>();
+    const timer = setTimeout(() => {
+      this.#questions.delete(id);
+      const seconds = answerTimeoutMs / 1000;
+      reject(
+        new CodedError(
+          'reactorSilent',
+          `the reactor did not answer within ${seconds} s`,
+          'try again; if it stays so, kill the daemon: its addresses go and a peer takes over',
+        ),
+      );
+    }, answerTimeoutMs);
+    this.#questions.set(id, (status) => {
+      clearTimeout(timer);
+      this.#questions.delete(id);
+      resolve(status);
+    });
+    this.#parts.post({ kind: 'status', id });
+    return promise;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Every event: how grave it is, what it means, what to do. The codes are stable; `docs/EVENTS.md` is this table in
+ * prose, and a test keeps them equal. A code's level may be raised or lowered by what it reports (`describe.ts`).
+ */
+import type { Occurrence } from '../../api/types.ts';
+import type { Report } from '../../engine/effect.ts';
+import type { ReactorReport } from '../bridge.ts';
+
+export interface EventKind {
+  readonly level: Occurrence['level'];
+  readonly meaning: string;
+  /** What an operator does about it; empty: nothing. */
+  readonly action: string;
+}
+
+/** What the control plane notices itself. */
+export type ControlCode =
+  | 'started'
+  | 'ready'
+  | 'realtimeMissing'
+  | 'termsFound'
+  | 'termsRepaired'
+  | 'firstBoot'
+  | 'stateLost'
+  | 'termsReserved'
+  | 'termsNotReserved'
+  | 'configWarning'
+  | 'check'
+  | 'health'
+  | 'switchoverAsked'
+  | 'reloaded'
+  | 'reloadRefused'
+  | 'stopping'
+  | 'stopped'
+  | 'reactorFailed';
+
+export type EventCode = Report['code'] | ReactorReport['code'] | ControlCode;
+
+export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
+  started: kind('info', 'the daemon starts', ''),
+  ready: kind('info', 'the reactor runs: the fence is armed and the paths are open', ''),
+  realtimeMissing: kind(
+    'warn',
+    'the reactor runs without SCHED_FIFO although asked to; the lease may lapse under load',
+    'grant CAP_SYS_NICE, or set realtime: false and a longer lease',
+  ),
+  configWarning: kind('warn', 'the configuration is valid but worth a look', 'do what the message says'),
+  termsFound: kind('debug', 'the reserved terms of the last run were found on the disk', ''),
+  firstBoot: kind('info', 'the state directory is new: this member has never run with it', ''),
+  termsRepaired: kind(
+    'warn',
+    'one copy of the reserved terms was missing or damaged; the other one was used and nothing is lost',
+    'check the disk of stateDir',
+  ),
+  stateLost: kind(
+    'error',
+    'the reserved terms of an earlier run are gone; a term may be used twice if no peer remembers it',
+    'check the disk of stateDir; start this member while another one is running',
+  ),
+  termsReserved: kind('debug', 'more terms were reserved on the disk', ''),
+  termsNotReserved: kind('error', 'terms could not be reserved on the disk', 'check the disk of stateDir'),
+  check: kind('info', 'a check turned healthy or unhealthy (warn), or ran for the first time', ''),
+  health: kind('info', 'the sum of a group’s checks changed; unhealthy (warn) makes this member faulted', ''),
+  switchoverAsked: kind('info', 'an operator asked for a planned switchover', ''),
+  reloaded: kind(
+    'info',
+    'the configuration was read again and taken over',
+    'restart for what needsRestart lists',
+  ),
+  reloadRefused: kind(
+    'error',
+    'the new configuration has problems; the old one stays',
+    'correct the file, reload again',
+  ),
+  stopping: kind('info', 'the daemon hands over what it holds and then ends', ''),
+  stopped: kind('info', 'everything was handed over', ''),
+  reactorFailed: kind(
+    'error',
+    'the reactor ended; the process ends, its addresses go, and a peer takes over',
+    'restart the daemon; report the message',
+  ),
+  pathUp: kind('info', 'a path to a peer passes heartbeats', ''),
+  pathDown: kind(
+    'warn',
+    'a path to a peer no longer passes heartbeats',
+    'check the cable, the interface, the peer',
+  ),
+  peerUp: kind('info', 'a peer is heard', ''),
+  peerDown: kind('warn', 'a peer is not heard on any path, or said goodbye', 'check the peer'),
+  faultSeen: kind('warn', 'the first sign of a fault of a peer, before anything was decided', ''),
+  transition: kind('info', 'this member’s role in a group changed', ''),
+  announced: kind(
+    'debug',
+    'the group’s addresses were announced on the LAN (round 0 is the takeover itself)',
+    '',
+  ),
+  claimed: kind('warn', 'another machine claimed a group’s address while this member is active', ''),
+  foreignClaim: kind(
+    'warn',
+    'ARP or neighbour discovery with another MAC claimed a group’s address',
+    'find the machine with that MAC and take the address off it',
+  ),
+  unreservedTerm: kind(
+    'warn',
+    'the role was taken with a term that the disk does not know yet',
+    'check the disk of stateDir',
+  ),
+  leaseLost: kind(
+    'error',
+    'the kernel lease ran out while active; the fence closed and the role was given up',
+    'raise lease.leaseMs, allow realtime, or take load off the machine',
+  ),
+  lapse: kind(
+    'error',
+    'a lease renewal came too late',
+    'raise lease.leaseMs, allow realtime, or take load off the machine',
+  ),
+  switchoverFailed: kind(
+    'warn',
+    'a planned switchover was called off; the role stays',
+    'see why, then ask again',
+  ),
+  carrier: kind('info', 'the carrier of an interface came back, or went (warn)', 'check cable and switch'),
+  restored: kind(
+    'warn',
+    'something removed an address, a setting or the fence; it was put back',
+    'tell the program that did it (often a network manager) to leave it alone',
+  ),
+  trouble: kind('error', 'the operating system refused an operation of the reactor', 'see the message'),
+};
+
+function kind(level: EventKind['level'], meaning: string, action: string): EventKind {
+  return { level, meaning, action };
+}

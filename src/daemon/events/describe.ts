@@ -1,0 +1,145 @@
+/** What the reactor reports by numbers, in the operator's names and in a sentence. */
+import type { Occurrence } from '../../api/types.ts';
+import type { Report, TakeoverCause } from '../../engine/effect.ts';
+import type { Term } from '../../wire/control/message.ts';
+import type { ReactorReport } from '../bridge.ts';
+import type { Names } from '../config/resolve.ts';
+
+/** An occurrence before it has its number, its time, and its code's usual level. */
+export type Description = Pick<Occurrence, 'message' | 'detail'> &
+  Partial<Pick<Occurrence, 'level' | 'group' | 'peer'>>;
+
+type AnyReport = Report | ReactorReport;
+
+export function describeReport(report: AnyReport, names: Names): Description {
+  switch (report.code) {
+    case 'pathUp':
+    case 'pathDown':
+    case 'peerUp':
+    case 'peerDown':
+    case 'faultSeen':
+      return describePeer(report, names);
+    case 'carrier':
+    case 'restored':
+    case 'lapse':
+    case 'trouble':
+      return describeMachine(report);
+    default:
+      return describeGroup(report, names);
+  }
+}
+
+type PeerReport = Extract<AnyReport, { code: 'pathUp' | 'pathDown' | 'peerUp' | 'peerDown' | 'faultSeen' }>;
+
+function describePeer(report: PeerReport, names: Names): Description {
+  const peer = memberName(names, report.peer);
+  const why = report.why;
+  const detail = { why };
+  switch (report.code) {
+    case 'pathUp':
+    case 'pathDown': {
+      const path = names.paths.get(report.path) ?? `path ${report.path}`;
+      const state = report.code === 'pathUp' ? 'up' : 'down';
+      return { message: `${path} to ${peer} is ${state} (${why})`, peer, detail: { path, ...detail } };
+    }
+    case 'peerUp':
+      return { message: `${peer} is heard`, peer, detail };
+    case 'peerDown':
+      return {
+        message: `${peer} is down: ${causes[report.why]}`,
+        peer,
+        detail,
+        ...(report.why === 'stopping' ? { level: 'info' as const } : {}),
+      };
+    case 'faultSeen':
+      return { message: `${peer} shows a fault: ${causes[report.why]}`, peer, detail };
+  }
+}
+
+const causes: Readonly<Record<TakeoverCause, string>> = {
+  silence: 'no heartbeat on any path',
+  processDeath: 'its process ended',
+  carrier: 'the carrier of the cable went',
+  status: 'it says it cannot serve',
+  stopping: 'it stops in order',
+  heard: 'it is heard',
+};
+
+type GroupReport = Exclude<AnyReport, PeerReport | { code: 'carrier' | 'restored' | 'lapse' | 'trouble' }>;
+
+function describeGroup(report: GroupReport, names: Names): Description {
+  const group = names.groups.get(report.group) ?? `group ${report.group}`;
+  switch (report.code) {
+    case 'transition':
+      return {
+        message: `${group}: ${report.from} -> ${report.to}, term ${termText(report.term, names)} (${report.why})`,
+        group,
+        detail: { from: report.from, to: report.to, ...termDetail(report.term, names), why: report.why },
+        ...(report.to === 'faulted' ? { level: 'warn' as const } : {}),
+      };
+    case 'announced':
+      return {
+        message: `${group}: announced, round ${report.round}`,
+        group,
+        detail: { round: report.round, ...termDetail(report.term, names) },
+      };
+    case 'claimed': {
+      const by = report.member === 0 ? 'a stranger' : memberName(names, report.member);
+      return { message: `${group}: ${by} claims the address`, group, detail: { by } };
+    }
+    case 'foreignClaim':
+      return {
+        message: `${group}: ${report.mac} claims ${report.address}`,
+        group,
+        detail: { address: report.address, mac: report.mac },
+      };
+    case 'unreservedTerm':
+      return {
+        message: `${group}: active with term ${termText(report.term, names)}, which is not on the disk yet`,
+        group,
+        detail: termDetail(report.term, names),
+      };
+    case 'leaseLost':
+      return { message: `${group}: the lease ran out; the role is given up`, group, detail: {} };
+    case 'switchoverFailed':
+      return {
+        message: `${group}: switchover called off: ${report.why}`,
+        group,
+        detail: { why: report.why },
+      };
+  }
+}
+
+type MachineReport = Extract<AnyReport, { code: 'carrier' | 'restored' | 'lapse' | 'trouble' }>;
+
+function describeMachine(report: MachineReport): Description {
+  switch (report.code) {
+    case 'carrier':
+      return {
+        message: `${report.interface} ${report.up ? 'has carrier' : 'lost its carrier'}`,
+        detail: { interface: report.interface, up: report.up },
+        ...(report.up ? {} : { level: 'warn' as const }),
+      };
+    case 'restored':
+      return { message: `put back ${report.what}`, detail: { what: report.what } };
+    case 'lapse':
+      return {
+        message: `the lease lapsed: the loop woke ${(report.lateUs / 1000).toFixed(1)} ms late`,
+        detail: { lateUs: report.lateUs },
+      };
+    case 'trouble':
+      return { message: `${report.operation}: ${report.message}`, detail: { operation: report.operation } };
+  }
+}
+
+function memberName(names: Names, id: number): string {
+  return names.members.get(id) ?? `member ${id}`;
+}
+
+function termText(term: Term, names: Names): string {
+  return term.counter === 0 ? 'none' : `${term.counter}/${memberName(names, term.member)}`;
+}
+
+function termDetail(term: Term, names: Names): { termCounter: number; termMember: string | null } {
+  return { termCounter: term.counter, termMember: names.members.get(term.member) ?? null };
+}

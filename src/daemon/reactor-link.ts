@@ -1,0 +1,61 @@
+/** The control plane's end of the worker that runs the reactor. */
+import { Worker } from 'node:worker_threads';
+import { createEventFd, signalEventFd } from '../linux/eventfd.ts';
+import type { FromReactor, ReactorConfig, ToReactor } from './bridge.ts';
+
+export interface ReactorStart {
+  readonly config: ReactorConfig;
+  readonly boot: { readonly nonce: number; readonly termCeiling: number; readonly termFloor: number };
+}
+
+export interface ReactorListener {
+  message(message: FromReactor): void;
+  /** The worker ended without saying 'stopped', or threw. Called once at most. */
+  failed(why: string): void;
+}
+
+export interface ReactorLink {
+  post(message: ToReactor): void;
+  /** Ends the worker however it is; a worker stuck in the kernel takes the process with it (SIGKILL). */
+  end(): Promise<void>;
+}
+
+export type StartReactor = (start: ReactorStart, listener: ReactorListener) => ReactorLink;
+
+/** A worker that does not end within this time after being told to is stuck in the kernel, milliseconds. */
+const endTimeoutMs = 500;
+
+export const startReactorWorker: StartReactor = (start, listener) => {
+  const eventFd = createEventFd();
+  const entry = import.meta.url.endsWith('.ts') ? './reactor/worker.ts' : './reactor/worker.js';
+  const worker = new Worker(new URL(entry, import.meta.url), { workerData: { ...start, eventFd } });
+  let over = false;
+  const failed = (why: string): void => {
+    if (over) return;
+    over = true;
+    listener.failed(why);
+  };
+  worker.on('message', (message: FromReactor) => {
+    if (message.kind === 'fatal') return failed(message.message);
+    if (message.kind === 'stopped') over = true;
+    listener.message(message);
+  });
+  worker.on('error', (error) => failed(error instanceof Error ? error.message : String(error)));
+  worker.on('exit', (code) => failed(`it ended by itself (${code})`));
+  return {
+    post: (message) => {
+      worker.postMessage(message);
+      signalEventFd(eventFd);
+    },
+    end: async () => {
+      over = true;
+      // An exit of the process waits for the thread as well: nothing less than SIGKILL would end it.
+      const timer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), endTimeoutMs);
+      const ended = worker.terminate();
+      // The worker sleeps in the kernel, where termination does not reach it.
+      signalEventFd(eventFd);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+};
