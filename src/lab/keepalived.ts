@@ -102,7 +102,10 @@ export class Keepalived implements System {
   }
 
   #configuration(member: MemberPlan): string {
-    const realtime = this.#options.fifo ? '  vrrp_rt_priority 10\n  vrrp_no_swap\n' : '';
+    // Its own limit for real-time processes (10 ms of computing) would kill it while it announces.
+    const realtime = this.#options.fifo
+      ? '  vrrp_rt_priority 10\n  vrrp_rlimit_rttime 1000000\n  vrrp_no_swap\n'
+      : '';
     const instance = (family: 4 | 6): string => {
       const address =
         family === 4 ? `${this.#plan.service4}/32` : `${this.#plan.service6}/128 preferred_lft 0`;
