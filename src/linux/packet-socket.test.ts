@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
+import { untilReady } from '../../test/readiness.ts';
 import { type MacAddress, parseMac, writeMac } from '../wire/address.ts';
 import { neighbourFilter } from './bpf.ts';
-import { EPOLLIN, Epoll } from './epoll.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
@@ -38,12 +38,11 @@ function frame(
 
 /** Frames as they arrive, until `count` came. */
 function collect(socket: PacketSocket, count: number): Buffer[] {
-  const epoll = Epoll.open();
-  epoll.add(socket.fd, 0, EPOLLIN);
   const frames: Buffer[] = [];
-  while (frames.length < count && epoll.wait(5_000_000) > 0)
+  while (frames.length < count) {
+    untilReady(socket.fd);
     socket.receive((one) => frames.push(Buffer.from(one)));
-  epoll.close();
+  }
   return frames;
 }
 

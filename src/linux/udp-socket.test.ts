@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
+import { untilReady } from '../../test/readiness.ts';
 import { formatIp, type IpAddress, parseIp } from '../wire/address.ts';
-import { Epoll } from './epoll.ts';
 import { UdpSocket } from './udp-socket.ts';
 
 inNamespace(import.meta.filename);
@@ -15,8 +15,6 @@ ip('-n peer addr add 2001:db8::2/64 dev far0 nodad');
 ip('-n peer addr add fe80::5e:2/64 dev far0 nodad');
 
 const port = 7169;
-const epoll = Epoll.open();
-after(() => epoll.close());
 
 function address(text: string): IpAddress {
   const parsed = parseIp(text);
@@ -33,13 +31,12 @@ interface Heard {
 
 function collect(socket: UdpSocket, count: number): Heard[] {
   const heard: Heard[] = [];
-  epoll.add(socket.fd, 0);
-  while (heard.length < count && epoll.wait(5_000_000) > 0) {
+  while (heard.length < count) {
+    untilReady(socket.fd);
     socket.receive((bytes, from, fromPort, ttl) => {
       heard.push({ text: Buffer.from(bytes).toString(), from: formatIp(from), port: fromPort, ttl });
     });
   }
-  epoll.remove(socket.fd);
   return heard;
 }
 
