@@ -8,8 +8,6 @@ const snapLength = 0x4_0000;
 
 /** LINKTYPE_ETHERNET: each packet starts with an Ethernet header. */
 export const linkTypeEthernet = 1;
-/** LINKTYPE_USER0: bytes of a private protocol. */
-export const linkTypePrivate = 147;
 
 export interface PcapPacket {
   /** Since whatever the writer took as zero (the epoch, by the format), integer microseconds. */
