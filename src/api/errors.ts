@@ -22,6 +22,11 @@ export const failureKinds: Readonly<Record<FailureCode, FailureKind>> = {
   controlUnusable: { exit: 73, http: 500, meaning: 'the control socket cannot be made' },
   stateUnusable: { exit: 74, http: 500, meaning: 'the state directory cannot be read or written' },
   alreadyRunning: { exit: 75, http: 409, meaning: 'another daemon has the state directory or the socket' },
+  switchoverFailed: {
+    exit: 75,
+    http: 409,
+    meaning: 'the switchover did not happen; the role is where it was',
+  },
   reactorSilent: { exit: 75, http: 503, meaning: 'the reactor did not answer in time' },
   notFound: { exit: 76, http: 404, meaning: 'the control socket has no such resource' },
   methodNotAllowed: { exit: 76, http: 405, meaning: 'the resource does not take this method' },
@@ -41,6 +46,7 @@ export type FailureCode =
   | 'controlUnusable'
   | 'stateUnusable'
   | 'alreadyRunning'
+  | 'switchoverFailed'
   | 'reactorSilent'
   | 'notFound'
   | 'methodNotAllowed'

@@ -1,0 +1,98 @@
+/** `understudy status` for a person: the worst first to meet the eye is the role, then who is heard, then the lease. */
+import type { GroupStatus, PeerStatus, Status } from '../api/types.ts';
+
+/** `nowUs`: CLOCK_MONOTONIC of this machine, the clock of `lastHeardUs`. */
+export function statusPage(status: Status, nowUs: number): string {
+  const { lease, lateness, realtime } = status;
+  const refused = Object.entries(status.refused).filter(([, count]) => count > 0);
+  const facts = [
+    ['node', `${status.node} of cluster ${status.cluster}`],
+    ['daemon', `understudy ${status.version}, process ${status.pid}, up ${duration(status.uptimeMs)}`],
+    [
+      'lease',
+      `${lease.held ? 'held' : 'not held'}, ${lease.leaseMs} ms, ${lease.renewals} renewals, ${lease.lapses} lapses`,
+    ],
+    ['lateness', `last ${milliseconds(lateness.lastUs)}, worst ${milliseconds(lateness.maxUs)}`],
+    ['realtime', realtime.fifo ? 'SCHED_FIFO' : `ordinary scheduling (${realtime.why ?? 'not asked for'})`],
+    ['refused', refused.length === 0 ? 'no datagrams' : refused.map(([why, n]) => `${why} ${n}`).join(', ')],
+  ];
+  const groups = [
+    ['GROUP', 'ROLE', 'TERM', 'ACTIVE', 'HEALTHY', 'ADDRESSES'],
+    ...status.groups.map(groupRow),
+  ];
+  const checks = status.groups.flatMap((group) =>
+    group.checks.map((check) => [
+      `${group.name}/${check.name}`,
+      check.healthy ? 'healthy' : 'UNHEALTHY',
+      check.detail ?? 'has not run yet',
+    ]),
+  );
+  const peers = [
+    ['PEER', 'STATE', 'PATH', 'STATE', 'TETHER', 'LAST HEARD'],
+    ...peerRows(status.peers, nowUs),
+  ];
+  const parts = [table(groups), table(peers)];
+  if (checks.length > 0) parts.push(table([['CHECK', 'STATE', 'LAST RUN'], ...checks]));
+  return [...parts, table(facts)].join('\n');
+}
+
+function groupRow(group: GroupStatus): string[] {
+  const { counter, member } = group.term;
+  return [
+    group.name,
+    group.role,
+    counter === 0 ? '-' : `${counter}/${member}`,
+    group.active ?? 'nobody known',
+    group.healthy ? 'yes' : 'NO',
+    `${group.addresses.join(', ')} on ${group.interface}`,
+  ];
+}
+
+function peerRows(peers: readonly PeerStatus[], nowUs: number): string[][] {
+  return peers.flatMap((peer) =>
+    peer.paths.map((path, index) => [
+      index === 0 ? peer.name : '',
+      index === 0 ? upOrDown(peer.up) : '',
+      path.name,
+      upOrDown(path.up),
+      path.tether ? 'yes' : 'no',
+      path.lastHeardUs === null ? 'never' : `${heardAgo(nowUs - path.lastHeardUs)} ago`,
+    ]),
+  );
+}
+
+function upOrDown(up: boolean): string {
+  return up ? 'up' : 'DOWN';
+}
+
+/** Columns padded to the widest cell; the last one is not. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
+  return lines.map((line) => `${line.trimEnd()}\n`).join('');
+}
+
+function milliseconds(us: number): string {
+  return `${(us / 1000).toFixed(us < 10_000 ? 2 : 0)} ms`;
+}
+
+function heardAgo(us: number): string {
+  return us < 1_000_000 ? milliseconds(Math.max(us, 0)) : duration(us / 1000);
+}
+
+/** The two largest units: `3 h 12 min`. */
+export function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ];
+  const first = parts.findIndex(([count]) => count > 0);
+  const shown = first < 0 ? parts.slice(-1) : parts.slice(first, first + 2);
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(' ');
+}
