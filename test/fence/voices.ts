@@ -3,6 +3,7 @@
  * which of them the fence lets pass. This namespace has `lan0`, the namespace `peer` the other end, `far0`.
  */
 import assert from 'node:assert/strict';
+import { monotonicUs } from '../../src/linux/clock.ts';
 import { EPOLLIN, Epoll } from '../../src/linux/epoll.ts';
 import { ENOBUFS, errnoName } from '../../src/linux/errno.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
@@ -117,7 +118,7 @@ export function collect(socket: PacketSocket, last: (frame: Buffer) => boolean):
   const frames: Buffer[] = [];
   let done = false;
   while (!done) {
-    assert.ok(epoll.wait(patienceUs) > 0, 'the last frame did not come');
+    awaitReady(epoll, 'the last frame');
     socket.receive((frame) => {
       frames.push(Buffer.from(frame));
       done ||= last(Buffer.from(frame));
@@ -125,6 +126,12 @@ export function collect(socket: PacketSocket, last: (frame: Buffer) => boolean):
   }
   epoll.close();
   return frames;
+}
+
+/** Until something is ready. A signal ends a wait early. */
+export function awaitReady(epoll: Epoll, what: string): void {
+  const untilUs = monotonicUs() + patienceUs;
+  while (epoll.wait(patienceUs) === 0) assert.ok(monotonicUs() < untilUs, `${what} did not come`);
 }
 
 /** A datagram by an ordinary socket bound to the address. The closed fence says EPERM. */

@@ -56,7 +56,8 @@ export class Fence {
       const covered = this.#nftables.chains(this.#tables.netdev);
       this.#nftables.commit([
         ...chainsToCover(this.#tables.netdev, this.#config, links, covered),
-        ...this.#redirections.requests(links),
+        // Their devices may have come back under another index.
+        ...(this.#redirections.none ? [] : this.#redirections.requests(links)),
       ]);
     });
   }

@@ -42,6 +42,11 @@ export class Redirections {
     return this.#diverted.delete(group);
   }
 
+  /** Nothing is forwarded or diverted. */
+  get none(): boolean {
+    return this.#forwarded.size === 0 && this.#diverted.size === 0;
+  }
+
   /** The rules for arriving packets anew. A redirection whose device is missing waits for it; its packets are refused. */
   requests(links: readonly Link[]): NftablesRequest[] {
     const indexes = new Map(links.map((link) => [link.name, link.index]));
