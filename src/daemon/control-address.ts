@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigDocument } from './config/document.ts';
 import { defaultSocket } from './config/resolve.ts';
-import { ConfigUnreadableError, systemReason, UsageError } from './errors.ts';
+import { ConfigUnreadableError, systemWords, UsageError } from './errors.ts';
 
 /** @throws ConfigUnreadableError, UsageError (the file names neither a socket nor a node) */
 export function controlSocketOf(configPath: string): string {
@@ -10,7 +10,7 @@ export function controlSocketOf(configPath: string): string {
   try {
     values = new ConfigDocument(configPath, readFileSync(configPath, 'utf8')).values();
   } catch (error) {
-    throw new ConfigUnreadableError(configPath, systemReason(error));
+    throw new ConfigUnreadableError(configPath, systemWords(error));
   }
   const { control, node } = (values ?? {}) as { control?: unknown; node?: unknown };
   if (typeof control === 'string') return control;

@@ -52,6 +52,23 @@ export class StateError extends CodedError {
   }
 }
 
+/** The same in words, where the word is common. */
+export function systemWords(thrown: unknown): string {
+  const reason = systemReason(thrown);
+  return words[reason] ?? reason;
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'a part of its path is not a directory',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk is read-only',
+  ELOOP: 'too many symbolic links',
+};
+
 /** The errno name of a failed system call of Node (`ENOENT`), or the message. */
 export function systemReason(thrown: unknown): string {
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') return thrown.code;

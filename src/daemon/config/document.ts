@@ -53,7 +53,7 @@ export class ConfigDocument {
 
   #at(offset: number, message: string): ConfigProblem {
     const { line, col } = this.#lines.linePos(offset);
-    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), message };
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1), message: hideKeys(message) };
   }
 
   #source(path: ConfigPath): string {
@@ -83,6 +83,11 @@ export class ConfigDocument {
     }
     return offset;
   }
+}
+
+/** Wherever a key was put by mistake, it is not repeated. */
+function hideKeys(message: string): string {
+  return message.replaceAll(/[0-9A-Fa-f]{32,}/g, '(hidden)');
 }
 
 function start(node: unknown): number | undefined {

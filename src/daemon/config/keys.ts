@@ -1,7 +1,7 @@
 /** The cluster's keys, from wherever the file says. A key never appears in a message. */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type ConfigProblem, systemReason } from '../errors.ts';
+import { type ConfigProblem, systemWords } from '../errors.ts';
 import type { ConfigDocument } from './document.ts';
 import type { ConfigFile } from './format.ts';
 
@@ -24,7 +24,7 @@ export function readKeys(file: ConfigFile, document: ConfigDocument): Keys {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    return wrong(`cannot be read (${systemReason(error)}); it must hold 64 hexadecimal digits a line`);
+    return wrong(`cannot be read (${systemWords(error)}); it must hold 64 hexadecimal digits a line`);
   }
   const keys = text
     .split('\n')

@@ -1,6 +1,6 @@
 /** The whole way from a path to what the two planes need, or to every problem on that way. */
 import { readFileSync } from 'node:fs';
-import { ConfigError, type ConfigProblem, ConfigUnreadableError, systemReason } from '../errors.ts';
+import { ConfigError, type ConfigProblem, ConfigUnreadableError, systemWords } from '../errors.ts';
 import { crosscheck } from './crosscheck/crosscheck.ts';
 import { ConfigDocument } from './document.ts';
 import { readKeys } from './keys.ts';
@@ -18,7 +18,7 @@ export function loadConfig(path: string): LoadedConfig {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigUnreadableError(path, systemReason(error));
+    throw new ConfigUnreadableError(path, systemWords(error));
   }
   return parseConfig(path, text);
 }

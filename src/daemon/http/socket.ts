@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { CodedError } from '../../api/errors.ts';
-import { systemReason } from '../errors.ts';
+import { systemReason, systemWords } from '../errors.ts';
 
 /**
  * Makes way for a socket at `path`: its directory is made, and a socket on which nobody answers is removed.
@@ -23,14 +23,14 @@ export async function clearSocketPath(path: string): Promise<void> {
     if (answer !== 'ECONNREFUSED' && answer !== 'ENOENT') throw unusable(path, answer);
     rmSync(path, { force: true });
   } catch (error) {
-    throw error instanceof CodedError ? error : unusable(path, systemReason(error));
+    throw error instanceof CodedError ? error : unusable(path, systemWords(error));
   }
 }
 
 /** Resolves when the server listens on `path`, mode 0600 from its first moment. */
 export function listenOn(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refused = (error: Error): void => reject(unusable(path, systemReason(error)));
+    const refused = (error: Error): void => reject(unusable(path, systemWords(error)));
     server.once('error', refused);
     // The socket is made during this call, under this mask.
     const mask = process.umask(0o177);

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../../api/errors.ts';
-import { StateError, systemReason } from '../errors.ts';
+import { StateError, systemReason, systemWords } from '../errors.ts';
 
 export interface StateLock {
   /** Whether an earlier daemon left its lock or its mark: this directory has been used before. */
@@ -33,7 +33,7 @@ export function lockState(directory: string): StateLock {
   } catch (error) {
     if (error instanceof CodedError) throw error;
     throw new StateError(
-      `the state directory ${directory} cannot be locked (${systemReason(error)})`,
+      `the state directory ${directory} cannot be locked (${systemWords(error)})`,
       'check its disk, owner and mode, or name another in stateDir',
     );
   } finally {

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StateError, systemReason } from '../errors.ts';
+import { StateError, systemReason, systemWords } from '../errors.ts';
 
 /** The second copy's name was chosen for what it is good for: going on where the first is damaged. */
 const copies = ['terms', 'terms.previous'] as const;
@@ -141,7 +141,7 @@ async function replaceFile(directory: string, name: string, text: string): Promi
 
 function unusable(directory: string, verb: string, error: unknown): StateError {
   return new StateError(
-    `the state directory ${directory} cannot be ${verb} (${systemReason(error)})`,
+    `the state directory ${directory} cannot be ${verb} (${systemWords(error)})`,
     'check its disk, owner and mode, or name another in stateDir',
   );
 }
