@@ -55,7 +55,10 @@ function causeOfVacancy(member: Member): Cause | undefined {
   const peer = context.detector.peer(lastActive);
   if (peer === undefined) return 'startup';
   if (!peer.up) return context.detector.causeOfDeath(peer, config.takeOverOn);
-  const state = peer.standing(member.id)?.state ?? MemberState.starting;
+  const standing = peer.standing(member.id);
+  // It chose its successor and waits for it, a limited time.
+  if (standing?.handsOver) return undefined;
+  const state = standing?.state ?? MemberState.starting;
   // It was active and says it starts: another life, so the one that was active is dead.
   if (state === MemberState.starting) return config.takeOverOn.processDeath ? 'processDeath' : undefined;
   if (!config.takeOverOn.status) return undefined;
@@ -78,7 +81,7 @@ function waitOf(member: Member): number {
   const slot = slotUs(config);
   if (member.state === 'standby') {
     const ahead = settled.filter((peer) => goesBefore(member, peer, config.self));
-    return (ahead.length + (awaitsChosen(member) ? 1 : 0)) * slot;
+    return ahead.length * slot;
   }
   const ahead = member.peers.filter((peer) => {
     const state = peer.standing(member.id)?.state ?? MemberState.starting;
@@ -99,10 +102,4 @@ function goesBefore(member: Member, peer: PeerWatch, self: NodeId): boolean {
   const last = member.context.terms.seen(member.id).member;
   if (peer.id === last) return false;
   return self === last || member.isAhead(peer.id, self);
-}
-
-/** The active member handed over to somebody else, whose first word as successor we may not have heard yet. */
-function awaitsChosen(member: Member): boolean {
-  const peer = member.context.detector.peer(member.lastActive);
-  return peer?.standing(member.id)?.handsOver ?? false;
 }

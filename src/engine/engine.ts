@@ -126,8 +126,8 @@ export class Engine {
   /** The records of the groups we share with the peer, for a heartbeat. */
   records(peer: NodeId): readonly GroupRecord[] {
     const records: GroupRecord[] = [];
-    for (const { member } of this.#groups.values()) {
-      if (member.peers.some(({ id }) => id === peer)) records.push(member.record);
+    for (const group of this.#groups.values()) {
+      if (group.member.peers.some(({ id }) => id === peer)) records.push(group.record);
     }
     return records;
   }

@@ -3,6 +3,7 @@ import {
   type ControlMessage,
   ControlType,
   compareTerms,
+  flagHandsOver,
   type GroupRecord,
   type NodeId,
 } from '../wire/control/message.ts';
@@ -12,7 +13,7 @@ import { elect } from './election.ts';
 import { Member } from './member.ts';
 import type { PeerWatch } from './peer.ts';
 import { Requests } from './request.ts';
-import { holdsRole } from './standing.ts';
+import { holdsRole, type Word } from './standing.ts';
 import { Switchover } from './switchover.ts';
 import { type Instant, later } from './time.ts';
 
@@ -37,7 +38,7 @@ export class Group {
   }
 
   /** What a peer says of itself: its record in a heartbeat, or the header of a datagram about this group. */
-  noted(peer: PeerWatch, record: Pick<GroupRecord, 'state' | 'term'>): void {
+  noted(peer: PeerWatch, record: Word): void {
     const { member } = this;
     const standing = peer.standingToNote(member.id);
     const news = this.#context.terms.note(member.id, record.term);
@@ -55,8 +56,15 @@ export class Group {
       this.#requests.message(message);
       return;
     }
-    this.noted(peer, message);
+    const { type, state, term } = message;
+    const handsOver = type === ControlType.prepare || type === ControlType.released;
+    this.noted(peer, { state, term, flags: handsOver ? flagHandsOver : 0 });
     this.#switchover.message(message);
+  }
+
+  get record(): GroupRecord {
+    const { record } = this.member;
+    return this.#switchover.pending ? { ...record, flags: record.flags | flagHandsOver } : record;
   }
 
   acquired(ok: boolean): void {

@@ -5,12 +5,16 @@
  */
 import {
   compareTerms,
+  flagHandsOver,
   type GroupRecord,
   MemberState,
   type NodeId,
   noTerm,
   type Term,
 } from '../wire/control/message.ts';
+
+/** The part of a record that a datagram about the group tells too. */
+export type Word = Pick<GroupRecord, 'state' | 'term' | 'flags'>;
 
 export class Standing {
   readonly #peer: NodeId;
@@ -39,20 +43,20 @@ export class Standing {
     return holdsRole(this.#state);
   }
 
-  /** It gave the role up, or is about to, in a planned switchover: somebody was chosen to take it. */
+  /** It hands the role over, or waits to hear its chosen successor active. */
   get handsOver(): boolean {
     return this.#handsOver;
   }
 
   /** False: an older word than the one we have, nothing was changed. */
-  note(record: Pick<GroupRecord, 'state' | 'term'>): boolean {
+  note(record: Word): boolean {
     if (compareTerms(record.term, this.#term) < 0) return false;
     if (holdsRole(record.state)) {
       if (this.#over.counter > 0 && compareTerms(record.term, this.#over) <= 0) return false;
     } else if (record.term.member === this.#peer) {
       this.#over = record.term;
     }
-    if (holdsRole(record.state)) this.#handsOver = record.state === MemberState.draining;
+    this.#handsOver = (record.flags & flagHandsOver) !== 0;
     this.#state = record.state;
     this.#term = record.term;
     return true;

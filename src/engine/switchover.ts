@@ -50,7 +50,7 @@ export class Switchover {
     this.#drain = timers.create('drain', () => this.#release());
   }
 
-  /** The role was given up and the successor has not been heard active yet. */
+  /** The role is handed over, and the successor has not been heard active yet. */
   get pending(): boolean {
     return this.#phase === 'giving' || this.#phase === 'given';
   }

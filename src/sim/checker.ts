@@ -27,7 +27,7 @@ export class Checker {
   readonly #heard = new Map<string, number>();
   /** The highest term each living member can know of. */
   readonly #known = new Map<NodeId, Term>();
-  readonly #activations: { readonly member: NodeId; readonly term: Term; readonly at: number }[] = [];
+  readonly #activations: { readonly member: NodeId; readonly term: Term; readonly written: boolean }[] = [];
   #disturbedAt = Number.NEGATIVE_INFINITY;
   #causedAt = 0;
   #overlapSince: number | undefined;
@@ -60,7 +60,9 @@ export class Checker {
   started(machine: Machine): void {
     this.#known.delete(machine.id);
     if (this.#memoryLost) return;
-    for (const { member, term } of this.#activations) if (member === machine.id) this.#learn(member, term);
+    for (const { member, term, written } of this.#activations) {
+      if (member === machine.id && written) this.#learn(member, term);
+    }
   }
 
   heard(machine: Machine, message: ControlMessage): void {
@@ -79,9 +81,9 @@ export class Checker {
     }
     for (const other of this.#activations) {
       const order = compareTerms(term, other.term);
-      if (order === 0 && !this.#memoryLost) this.#fail(`term ${said(term)} is used twice`);
+      if (order === 0 && other.written && !this.#memoryLost) this.#fail(`term ${said(term)} is used twice`);
     }
-    this.#activations.push({ member: id, term, at: this.#now });
+    this.#activations.push({ member: id, term, written: term.counter <= machine.ceiling });
     this.#learn(id, term);
     if (this.#now - this.#causedAt > causeUs) this.#fail(`member ${id} activates without a cause`);
     for (const other of this.#world.machines)
@@ -137,14 +139,17 @@ export class Checker {
   }
 
   #judge(machine: Machine, holder: Machine): void {
-    const heardAt = this.#heard.get(`${holder.id}>${machine.id}`) ?? Number.NEGATIVE_INFINITY;
-    const silentUs = this.#now - heardAt;
+    const silentUs = this.#silenceUs(holder, machine);
     const excused = silentUs >= 1.3 * this.#world.plan.intervalUs;
     if (excused && !this.#world.plan.calm) return;
     if (this.#now - this.#disturbedAt < excuseUs) return;
     this.#fail(
       `member ${machine.id} opens its fence while member ${holder.id} has its open, heard ${silentUs} µs ago`,
     );
+  }
+
+  #silenceUs(from: Machine, to: Machine): number {
+    return this.#now - (this.#heard.get(`${from.id}>${to.id}`) ?? Number.NEGATIVE_INFINITY);
   }
 
   #learn(id: NodeId, term: Term): void {

@@ -71,6 +71,11 @@ export class Machine {
     return this.#world.agenda.now < this.frozenUntil;
   }
 
+  /** Terms up to it will not be used again after a restart. */
+  get ceiling(): number {
+    return this.#ceiling;
+  }
+
   get engine(): Engine | undefined {
     return this.#engine;
   }

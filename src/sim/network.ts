@@ -12,6 +12,8 @@ export class Network {
   readonly #blocked = new Set<string>();
   readonly #cut = new Set<PathId>();
   readonly #unpowered = new Set<NodeId>();
+  /** Nothing is lost any more; delays and duplicates stay. */
+  lossless = false;
   stormLossShare = 0;
   stormDelayUs = 0;
 
@@ -58,7 +60,8 @@ export class Network {
     const { lossShare, duplicateShare, delayUs } = this.#plan;
     const copies = this.#random.chance(duplicateShare) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      if (this.#random.chance(Math.max(lossShare, this.stormLossShare))) continue;
+      const lost = this.#random.chance(Math.max(lossShare, this.stormLossShare));
+      if (lost && !this.lossless) continue;
       const late = this.stormDelayUs === 0 ? 0 : this.#random.between(0, this.stormDelayUs);
       this.#agenda.after(this.#random.between(delayUs[0], delayUs[1]) + late, () => {
         if (this.passes(path, from, to)) deliver();

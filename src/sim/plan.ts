@@ -1,5 +1,5 @@
 /** The shape of one simulated cluster, drawn from the seed: members, paths, timing, and how rough the network is. */
-import type { EngineConfig } from '../engine/config.ts';
+import type { EngineConfig, GroupConfig } from '../engine/config.ts';
 import type { BootNonce, NodeId, PathId } from '../wire/control/message.ts';
 import type { Random } from './random.ts';
 
@@ -21,6 +21,8 @@ export interface Plan {
   readonly intervalUs: number;
   readonly missCount: number;
   readonly preempt: boolean;
+  readonly drainUs: number;
+  readonly takeOverOn: GroupConfig['takeOverOn'];
   /** Loss, duplication and delay when no storm rages. */
   readonly lossShare: number;
   readonly duplicateShare: number;
@@ -50,6 +52,13 @@ export function drawPlan(random: Random): Plan {
     intervalUs: random.pick([2_000, 5_000, 10_000]),
     missCount: random.between(3, 5),
     preempt: random.chance(0.2),
+    drainUs: random.pick([0, 1_000, 3_000]),
+    takeOverOn: {
+      silence: true,
+      processDeath: random.chance(0.8),
+      carrier: random.chance(0.8),
+      status: random.chance(0.8),
+    },
     lossShare: calm ? 0 : random.pick([0, 0.001, 0.01]),
     duplicateShare: random.pick([0, 0.01, 0.2]),
     delayUs: [20, random.pick([60, 200, 900])],
@@ -65,7 +74,7 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
     heartbeatIntervalUs: plan.intervalUs,
     missCount: plan.missCount,
     startupGraceUs: 300_000,
-    drainUs: 3_000,
+    drainUs: plan.drainUs,
     switchoverTimeoutUs: 300_000,
     announceScheduleUs: [20_000, 100_000],
     defendIntervalUs: 50_000,
@@ -81,7 +90,7 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
         id: group,
         members: plan.members.map((id) => ({ id, priority: plan.priorities.get(id) ?? 0 })),
         preempt: plan.preempt,
-        takeOverOn: { silence: true, processDeath: true, carrier: true, status: true },
+        takeOverOn: plan.takeOverOn,
       },
     ],
   };

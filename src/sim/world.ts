@@ -171,6 +171,7 @@ export class World {
     this.trace(0, () => 'all faults cease');
     this.checker.disturbed();
     this.network.healAll();
+    this.network.lossless = true;
     for (const machine of this.machines) {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
       this.network.power(machine.id, true);

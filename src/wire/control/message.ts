@@ -67,6 +67,11 @@ export type MemberState = (typeof MemberState)[keyof typeof MemberState];
 export const flagStopping = 0x0001;
 /** GroupRecord flag: a term was used without a reservation on disk (the state directory is lost or slow). */
 export const flagUnreserved = 0x0001;
+/**
+ * GroupRecord flag: the sender hands the role over, or has done so and waits to hear its chosen successor active; nobody
+ * else takes it meanwhile.
+ */
+export const flagHandsOver = 0x0002;
 
 export interface GroupRecord {
   readonly group: GroupId;
