@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { EPOLLIN, Epoll } from '../../src/linux/epoll.ts';
 import { Fence, type FenceConfig } from '../../src/linux/fence/fence.ts';
@@ -175,7 +175,11 @@ test('forwarding of one family leaves the other', () => {
   fence.remove();
 });
 
-test('diverted frames come out of the TAP, and the kernel takes them when they are written back', () => {
+test('diverted frames come out of the TAP, and the kernel takes them when they are written back', (context) => {
+  if (!tunUsable()) {
+    context.skip('/dev/net/tun cannot be opened; remedy: run as root, load the module tun, or chmod 0666 it');
+    return;
+  }
   const device = Tun.open({ name: tap, kind: 'tap' });
   const route = RouteSocket.open();
   const index = interfaceIndex(tap);
@@ -204,6 +208,15 @@ test('diverted frames come out of the TAP, and the kernel takes them when they a
   fence.remove();
   device.close();
 });
+
+function tunUsable(): boolean {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** The frame with this text, from the TAP. */
 function readTap(device: Tun, text: string): Buffer {

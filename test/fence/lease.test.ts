@@ -197,7 +197,9 @@ test('a flushed rule set is noticed by the renewal, which closes the fence again
   assert.equal(fence.acquire(first, yes), true);
   flushRuleset();
   assert.equal(Fence.inspect('test'), undefined);
+  assert.equal(fence.isWhole(), false);
   assert.equal(fence.renew(), 'lost');
+  assert.equal(fence.isWhole(), true);
   assert.deepEqual(Fence.inspect('test'), { leaseAlive: false, held: [] });
   assertSilent();
   flushRuleset();

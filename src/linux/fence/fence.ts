@@ -51,7 +51,7 @@ export class Fence {
    */
   rearm(): void {
     this.#persist(() => {
-      if (!fenceIsWhole(this.#nftables, this.#tables)) return this.#rebuild();
+      if (!this.isWhole()) return this.#rebuild();
       const links = this.#route.links();
       const covered = this.#nftables.chains(this.#tables.netdev);
       this.#nftables.commit([
@@ -114,6 +114,11 @@ export class Fence {
   /** Any group. */
   get holding(): boolean {
     return this.#held.size > 0;
+  }
+
+  /** Nobody removed it. Costs about half a millisecond; `inspect` costs ten times that, for the socket it closes. */
+  isWhole(): boolean {
+    return fenceIsWhole(this.#nftables, this.#tables);
   }
 
   /** A clean stop: the addresses must be gone by now, nothing guards them any more. */
