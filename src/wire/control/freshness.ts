@@ -6,6 +6,10 @@
  * that started later has proven nobody yet, so it echoes what it hears; its first datagram with our nonce proves its
  * new boot to us. The one that has a proven peer keeps echoing that and does not listen to introductions at all: so a
  * recording cannot make it deaf to a living peer, and it need not, for the newcomer does the work.
+ *
+ * A datagram that echoes us, was lost, and is played back after the peer's restart looks like a newer boot. So another
+ * boot replaces the proven one only when that has been quiet, and even a replaced one returns, once its successor is
+ * quiet, with a sequence number never heard from it: recordings run out, a living peer does not.
  */
 import type { BootNonce, ControlMessage, NodeId, PathId } from './message.ts';
 import { ReplayWindow } from './replay-window.ts';
@@ -13,7 +17,7 @@ import { ReplayWindow } from './replay-window.ts';
 /**
  * - `foreignCluster`, `wrongSender`, `notForUs`, `wrongPath`: meant for another place
  * - `reflected`: our own words came back
- * - `retiredBoot`: from a boot of the peer that a newer one has replaced
+ * - `retiredBoot`: from a boot of the peer that another has replaced
  * - `replayed`: this sequence number was believed before; `stale`: too old to know whether it was
  */
 export type FreshnessReason =
@@ -43,6 +47,8 @@ export interface FreshnessOptions {
 
 /** How many replaced boots of a peer are remembered. */
 const retiredMax = 64;
+/** The proven boot is quiet when this many of our own datagrams left since we believed it last: no clock is needed. */
+const quietSends = 4;
 
 const believed: FreshnessVerdict = { verdict: 'believed' };
 const introduced: FreshnessVerdict = { verdict: 'introduced' };
@@ -51,8 +57,10 @@ const introduced: FreshnessVerdict = { verdict: 'introduced' };
 export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #window = new ReplayWindow();
-  readonly #retired = new Set<BootNonce>();
+  /** Replaced boots, oldest first, and the highest sequence number heard from each. */
+  readonly #retired = new Map<BootNonce, number>();
   #proven: BootNonce = 0;
+  #sendsSinceBelieved = 0;
   #candidate: BootNonce = 0;
   #lot = 0;
   #draw = 0;
@@ -72,6 +80,7 @@ export class Freshness {
    */
   get echo(): BootNonce {
     this.#drawn = true;
+    this.#sendsSinceBelieved += 1;
     return this.#proven === 0 ? this.#candidate : this.#proven;
   }
 
@@ -85,14 +94,19 @@ export class Freshness {
     const misplaced = this.#misplaced(message);
     if (misplaced !== undefined) return misplaced;
     const boot = message.senderBoot;
-    if (this.#retired.has(boot)) return refusals.retiredBoot;
+    const wasRetired = this.#retired.has(boot);
     if (message.echoBoot !== this.#options.boot) {
+      if (wasRetired) return refusals.retiredBoot;
       this.#introduce(boot);
       return introduced;
     }
-    if (boot !== this.#proven) this.#prove(boot);
+    if (boot !== this.#proven && !this.#prove(boot, message.sequence)) {
+      return wasRetired ? refusals.retiredBoot : introduced;
+    }
     const seen = this.#window.admit(message.sequence);
-    return seen === 'new' ? believed : refusals[seen];
+    if (seen !== 'new') return refusals[seen];
+    this.#sendsSinceBelieved = 0;
+    return believed;
   }
 
   #misplaced(message: ControlMessage): FreshnessVerdict | undefined {
@@ -117,16 +131,24 @@ export class Freshness {
     this.#candidate = boot;
   }
 
-  #prove(boot: BootNonce): void {
-    if (this.#proven !== 0) this.#retire(this.#proven);
+  /** Puts another boot in the place of the proven one, unless that still speaks or this is nothing new. */
+  #prove(boot: BootNonce, sequence: number): boolean {
+    const heard = this.#retired.get(boot) ?? 0;
+    if (sequence <= heard) return false;
+    if (this.#proven !== 0) {
+      if (this.#sendsSinceBelieved < quietSends) return false;
+      this.#retire();
+    }
+    this.#retired.delete(boot);
     this.#proven = boot;
-    this.#window.clear();
+    this.#window.restart(heard);
+    return true;
   }
 
-  #retire(boot: BootNonce): void {
-    this.#retired.add(boot);
+  #retire(): void {
+    this.#retired.set(this.#proven, this.#window.highest);
     if (this.#retired.size <= retiredMax) return;
-    const [oldest] = this.#retired;
+    const [oldest] = this.#retired.keys();
     if (oldest !== undefined) this.#retired.delete(oldest);
   }
 }

@@ -7,10 +7,15 @@ export class ReplayWindow {
   #recent = 0;
   #earlier = 0;
 
-  clear(): void {
-    this.#highest = 0;
-    this.#recent = 0;
-    this.#earlier = 0;
+  /** Everything up to and including this number counts as seen. */
+  restart(highest: number): void {
+    this.#highest = highest;
+    this.#recent = -1;
+    this.#earlier = -1;
+  }
+
+  get highest(): number {
+    return this.#highest;
   }
 
   /** Remembers a number not seen before. `stale`: below the window, so nobody knows. */

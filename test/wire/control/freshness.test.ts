@@ -142,12 +142,18 @@ test('a recording from before our restart is never believed', () => {
   assert.equal(restarted.freshness.proven, 0);
 });
 
+/** The member sends into the void until the boot it has proven counts as quiet. */
+function waitForQuiet(end: End): void {
+  for (let sends = 0; sends < 4; sends++) end.next();
+}
+
 test('our own restart: the peer believes the new boot, and no word of the old one after it', () => {
   const { near, far } = pair();
   const recording = Array.from({ length: 20 }, () => near.next());
   const restarted = new End(1, 2, 0xa1);
   assert.equal(far.hear(restarted.next()), 'introduced');
   assert.equal(far.freshness.echo, 0xa0, 'still believes in the old boot');
+  waitForQuiet(far);
   restarted.hear(far.next());
   assert.equal(far.hear(restarted.next()), 'believed');
   assert.equal(far.freshness.proven, 0xa1);
@@ -156,11 +162,38 @@ test('our own restart: the peer believes the new boot, and no word of the old on
   assert.equal(far.hear(restarted.next()), 'believed');
 });
 
+test('another boot does not replace one that still speaks', () => {
+  const { near, far } = pair();
+  const lost = new End(2, 1, 0xb9);
+  for (let round = 0; round < 100; round++) {
+    assert.equal(near.hear(lost.next(0xa0)), 'introduced');
+    assert.equal(near.hear(far.next()), 'believed');
+    assert.equal(far.hear(near.next()), 'believed');
+  }
+});
+
+test('played while the living one is quiet, a recording that was never heard replaces it, until it runs out', () => {
+  const { near, far } = pair();
+  const lost = new End(2, 1, 0xb9);
+  const recording = Array.from({ length: 10 }, () => lost.next(0xa0));
+  waitForQuiet(near);
+  for (const message of recording) assert.equal(near.hear(message), 'believed');
+  assert.equal(near.hear(far.next()), 'retiredBoot');
+  waitForQuiet(near);
+  assert.equal(near.hear(far.next()), 'believed');
+  waitForQuiet(near);
+  for (const message of recording) assert.equal(near.hear(message), 'retiredBoot');
+  assert.equal(near.hear(far.next()), 'believed');
+});
+
 test('the last 64 replaced boots stay refused', () => {
   const far = new End(2, 1, 0xb0);
-  const boots = Array.from({ length: 65 }, (_, index) => new End(1, 2, 0x100 + index));
-  for (const boot of boots) assert.equal(far.hear(boot.next(0xb0)), 'believed');
-  for (const boot of boots.slice(0, 64)) assert.equal(far.hear(boot.next(0xb0)), 'retiredBoot');
+  const words = Array.from({ length: 65 }, (_, index) => new End(1, 2, 0x100 + index).next(0xb0));
+  for (const message of words) {
+    assert.equal(far.hear(message), 'believed');
+    waitForQuiet(far);
+  }
+  for (const message of words.slice(0, 64)) assert.equal(far.hear(message), 'retiredBoot');
   assert.equal(far.freshness.proven, 0x100 + 64);
 });
 
@@ -238,7 +271,7 @@ test('members that restart, lose, delay and repeat datagrams always come to beli
         const message = fate === 'repeated' ? (recorded[from][old % recorded[from].length] ?? fresh) : fresh;
         if (fate !== 'lost') hear(to, message);
       }
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 7; round++) {
         for (const from of both) hear(from === 'near' ? 'far' : 'near', ends[from].next());
       }
       assert.deepEqual(
