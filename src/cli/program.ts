@@ -46,6 +46,8 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
     .description('run the daemon in the foreground')
     .requiredOption('-c, --config <file>', 'the configuration file')
     .action(async ({ config }: { config: string }) => {
+      const { restartSteady } = await import('../daemon/steadiness.ts');
+      restartSteady();
       const { runDaemon } = await import('../daemon/main.ts');
       setStatus(await runDaemon({ configPath: config }));
     });

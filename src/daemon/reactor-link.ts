@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { createEventFd, signalEventFd } from '../linux/eventfd.ts';
 import type { FromReactor, ReactorConfig, ToReactor } from './bridge.ts';
-import { steady } from './reactor/steadiness.ts';
+import { raiseThreads } from './steadiness.ts';
 
 export interface ReactorStart {
   readonly config: ReactorConfig;
@@ -28,7 +28,7 @@ const endTimeoutMs = 500;
 
 export const startReactorWorker: StartReactor = (start, listener) => {
   const eventFd = createEventFd();
-  steady(start.config.fifoPriority > 0);
+  if (start.config.fifoPriority > 0) raiseThreads();
   const entry = import.meta.url.endsWith('.ts') ? './reactor/worker.ts' : './reactor/worker.js';
   const worker = new Worker(new URL(entry, import.meta.url), { workerData: { ...start, eventFd } });
   let over = false;

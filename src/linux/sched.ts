@@ -1,4 +1,5 @@
 /** What a thread does to itself: how it is scheduled, and which descriptor table it uses. */
+import { readdirSync } from 'node:fs';
 import { EPERM, errnoName } from './errno.ts';
 import { OperationError } from './errors.ts';
 import { lastErrno, native, pinned } from './ffi.ts';
@@ -13,7 +14,9 @@ const schedSetscheduler = native<[pid: number, policy: number, parameter: Uint8A
   'int sched_setscheduler(int, int, void *)',
 );
 const unshare = native<[flags: number]>('int unshare(int)');
+const setpriority = native<[which: number, id: number, nice: number]>('int setpriority(int, int, int)');
 const parameter = pinned(4);
+const PRIO_PROCESS = 0;
 
 /**
  * Schedules the calling thread ahead of every ordinary one (`SCHED_FIFO`, 1..99). Returns null, or why it could not:
@@ -48,4 +51,17 @@ export function unshareFiles(): void {
     subject: 'this thread',
     errno: lastErrno(),
   });
+}
+
+/**
+ * Raises every thread of the process that is scheduled in the ordinary way (nice, -20..19). A real-time thread of the
+ * process waits where another one holds the memory map's lock or collects garbage for it: that one must get a turn
+ * soon, also on a busy machine. Threads that are refused stay as they are; returns null, or why some could not.
+ */
+export function raiseProcess(nice: number): string | null {
+  let refused: string | null = null;
+  for (const thread of readdirSync('/proc/self/task')) {
+    if (setpriority(PRIO_PROCESS, Number(thread), nice) !== 0) refused = errnoName(lastErrno());
+  }
+  return refused;
 }

@@ -1,6 +1,7 @@
 /** Healthy when a command exits with 0. It runs in a process group of its own, which is killed as a whole. */
 import { spawn } from 'node:child_process';
-import { systemReason } from '../errors.ts';
+import { setPriority } from 'node:os';
+import { systemWords } from '../errors.ts';
 import type { CheckKind, CheckOutcome } from './check.ts';
 
 /** So much of what the command says is kept, bytes; the rest is read and thrown away. */
@@ -10,6 +11,8 @@ export const execCheck: CheckKind<'exec'> = (entry) => (signal) =>
   new Promise<CheckOutcome>((resolve) => {
     const [program = '', ...args] = entry.command;
     const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    // The daemon's threads run ahead of the machine's other work; what it runs for a check must not.
+    if (child.pid !== undefined) attemptPriority(child.pid);
     let output = '';
     const keep = (bytes: Buffer): void => {
       if (output.length < outputMax) output += bytes.toString('utf8').slice(0, outputMax - output.length);
@@ -26,7 +29,7 @@ export const execCheck: CheckKind<'exec'> = (entry) => (signal) =>
     };
     const onAbort = (): void => end(false, `${program} did not end in time and was killed`);
     signal.addEventListener('abort', onAbort, { once: true });
-    child.once('error', (error) => end(false, `${program} cannot be run (${systemReason(error)})`));
+    child.once('error', (error) => end(false, `${program} cannot be run (${systemWords(error)})`));
     child.once('exit', (code, signalName) => {
       // What was written before the exit may still be in the pipes: they are drained first, but not waited for.
       setImmediate(() => end(code === 0, `${program} ended with ${code ?? signalName}`));
@@ -44,4 +47,12 @@ function killGroup(pid: number | undefined): void {
 
 function lastLine(output: string): string {
   return output.trimEnd().split('\n').at(-1)?.trim().slice(0, 200) ?? '';
+}
+
+function attemptPriority(pid: number): void {
+  try {
+    setPriority(pid, 0);
+  } catch {
+    // It ended already, or was never started: 'error' or 'exit' tells.
+  }
 }

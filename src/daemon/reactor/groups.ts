@@ -126,8 +126,8 @@ export class Groups {
   }
 
   /** While nothing is held no renewal would notice that somebody flushed the fence: so it is looked at. */
-  inspect(instance: string): void {
-    if (this.lease.held || Fence.inspect(instance) !== undefined) return;
+  inspect(): void {
+    if (this.lease.held || this.#fence.isWhole()) return;
     this.#fence.rearm();
     this.#report({ code: 'restored', what: 'the fence, which somebody removed' });
   }

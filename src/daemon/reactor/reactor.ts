@@ -127,7 +127,7 @@ export class Reactor {
     this.#groups.destroyYieldedSockets();
     if (this.#now >= this.#inspectAtUs) {
       this.#inspectAtUs = this.#now + inspectIntervalUs;
-      this.#groups.inspect(this.#config.instance);
+      this.#groups.inspect();
     }
     for (const message of this.#outbox) this.#mailbox.post(message);
     this.#outbox.length = 0;
