@@ -61,6 +61,8 @@ export type FromReactor =
   | { readonly kind: 'ready'; readonly fifo: boolean; readonly fifoWhy: string | null }
   | { readonly kind: 'report'; readonly atUs: number; readonly report: Report | ReactorReport }
   | { readonly kind: 'reserveTerms'; readonly ceiling: number }
+  /** These addresses were given up: applications' connections on them are to be destroyed. */
+  | { readonly kind: 'yielded'; readonly addresses: readonly string[] }
   | { readonly kind: 'status'; readonly id: number; readonly status: ReactorStatus }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'fatal'; readonly message: string };

@@ -1,6 +1,8 @@
 /** The control plane of a running daemon: between the reactor, the checks, the disk, the journal and the socket. */
 import { CodedError, describeFailure } from '../api/errors.ts';
 import type { ReloadResult, Status } from '../api/types.ts';
+import { destroyTcpSockets } from '../linux/sockdiag.ts';
+import { parseIp } from '../wire/address.ts';
 import type { FromReactor, ReactorStatus, ToReactor } from './bridge.ts';
 import { HealthWatch } from './checks/health.ts';
 import { loadConfig } from './config/load.ts';
@@ -64,9 +66,27 @@ export class ControlPlane implements ControlSurface {
       case 'reserveTerms':
         void this.#reserveTerms(message.ceiling);
         return;
+      case 'yielded':
+        return this.#destroyConnections(message.addresses);
       case 'status':
         this.#questions.get(message.id)?.(message.status);
         return;
+    }
+  }
+
+  /**
+   * Connections of applications on an address that was given up would speak again when it is taken next. The fence keeps
+   * them silent until then, so ending them is no work for the reactor.
+   */
+  #destroyConnections(addresses: readonly string[]): void {
+    for (const text of addresses) {
+      const address = parseIp(text);
+      if (address === undefined) continue;
+      try {
+        destroyTcpSockets(address);
+      } catch (error) {
+        this.#journal.say('trouble', `connections on ${text} were not ended: ${describeFailure(error)}`);
+      }
     }
   }
 

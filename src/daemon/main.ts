@@ -12,7 +12,7 @@ import { type LoadedConfig, loadConfig } from './config/load.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Journal } from './events/journal.ts';
 import { controlServer } from './http/server.ts';
-import { clearSocketPath, listenOn } from './http/socket.ts';
+import { clearSocketPath, closeServer, listenOn } from './http/socket.ts';
 import { type ReactorLink, type StartReactor, startReactorWorker } from './reactor-link.ts';
 import { reserveAtBoot } from './state/boot.ts';
 import { lockState } from './state/lock.ts';
@@ -112,8 +112,8 @@ class Life {
       clearTimeout(this.#stopTimer);
       this.#plane.stopChecks();
       if (this.#server.listening) rmSync(socket, { force: true });
-      this.#server.close();
-      this.#server.closeAllConnections();
+      this.#journal.ring.end();
+      await closeServer(this.#server);
       await this.#link?.end();
     }
   }

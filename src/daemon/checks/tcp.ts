@@ -1,4 +1,4 @@
-/** Healthy when something accepts a TCP connection. Nothing is sent; the connection is reset so that none lingers. */
+/** Healthy when something accepts a TCP connection. Nothing is sent, and it is closed in order: services log resets. */
 import { connect } from 'node:net';
 import { systemReason } from '../errors.ts';
 import type { CheckKind, CheckOutcome } from './check.ts';
@@ -9,8 +9,7 @@ export const tcpCheck: CheckKind<'tcp'> = (entry) => (signal) =>
     const socket = connect({ host: entry.address, port: entry.port });
     const end = (ok: boolean, detail: string): void => {
       signal.removeEventListener('abort', onAbort);
-      if (ok) socket.resetAndDestroy();
-      else socket.destroy();
+      socket.destroy();
       resolve({ ok, detail });
     };
     const onAbort = (): void => end(false, `${where} did not answer in time`);

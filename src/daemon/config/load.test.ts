@@ -136,7 +136,8 @@ const wrong: readonly (readonly [Changes, string, RegExp])[] = [
 
 for (const [changes, where, words] of wrong) {
   const shown =
-    Object.values(changes).join(' ').replaceAll(/\s+/g, ' ').trim().slice(0, 70) || `without line ${Object.keys(changes)}`;
+    Object.values(changes).join(' ').replaceAll(/\s+/g, ' ').trim().slice(0, 70) ||
+    `without line ${Object.keys(changes)}`;
   test(`refuses at ${where}: ${shown}`, () => {
     const problems = problemsOf(changes);
     const found = problems.find((problem) => problem.startsWith(`u.yaml:${where}: `) && words.test(problem));

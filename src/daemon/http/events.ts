@@ -19,11 +19,14 @@ export function streamEvents(ring: OccurrenceRing, query: URLSearchParams, respo
     return;
   }
   response.flushHeaders();
-  const end = ring.follow((occurrence) => {
-    if (response.writableLength > backlogMax) response.destroy();
-    else response.write(line(occurrence));
+  const leave = ring.follow({
+    event: (occurrence) => {
+      if (response.writableLength > backlogMax) response.destroy();
+      else response.write(line(occurrence));
+    },
+    end: () => response.end(),
   });
-  response.on('close', end);
+  response.on('close', leave);
 }
 
 function line(occurrence: Occurrence): string {

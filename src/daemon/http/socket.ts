@@ -6,6 +6,9 @@ import { dirname } from 'node:path';
 import { CodedError } from '../../api/errors.ts';
 import { systemReason, systemWords } from '../errors.ts';
 
+/** How long a connection may take to get the daemon's last words, milliseconds. */
+const lastWordsMs = 200;
+
 /**
  * Makes way for a socket at `path`: its directory is made, and a socket on which nobody answers is removed.
  * Rejects with alreadyRunning when somebody answers, controlUnusable when something else is there.
@@ -44,6 +47,15 @@ export function listenOn(server: Server, path: string): Promise<void> {
       process.umask(mask);
     }
   });
+}
+
+/** Resolves when every connection is closed: those under way may finish, but not for long. */
+export async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const timer = setTimeout(() => server.closeAllConnections(), lastWordsMs);
+  server.closeIdleConnections();
+  await closed;
+  clearTimeout(timer);
 }
 
 function probe(path: string): Promise<string> {
