@@ -85,7 +85,8 @@ export class ControlPlane implements ControlSurface {
       try {
         destroyTcpSockets(address);
       } catch (error) {
-        this.#journal.say('trouble', `connections on ${text} were not ended: ${describeFailure(error)}`);
+        const { message } = describeFailure(error);
+        this.#journal.say('connectionsRemain', `connections on ${text} were not ended: ${message}`);
       }
     }
   }

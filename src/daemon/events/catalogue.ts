@@ -30,6 +30,7 @@ export type ControlCode =
   | 'switchoverAsked'
   | 'reloaded'
   | 'reloadRefused'
+  | 'connectionsRemain'
   | 'stopping'
   | 'stopped'
   | 'reactorFailed';
@@ -71,6 +72,11 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'error',
     'the new configuration has problems; the old one stays',
     'correct the file, reload again',
+  ),
+  connectionsRemain: kind(
+    'warn',
+    'connections on an address that was given up could not be ended; they speak again when it is taken next',
+    'give the kernel CONFIG_INET_DIAG_DESTROY, or restart the programs that hold them',
   ),
   stopping: kind('info', 'the daemon hands over what it holds and then ends', ''),
   stopped: kind('info', 'everything was handed over', ''),

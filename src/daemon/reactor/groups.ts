@@ -6,7 +6,7 @@ import { monotonicUs } from '../../linux/clock.ts';
 import { errnoName } from '../../linux/errno.ts';
 import { Fence } from '../../linux/fence/fence.ts';
 import { destroyTcpSockets } from '../../linux/sockdiag.ts';
-import { type IpAddress, isIpv4 } from '../../wire/address.ts';
+import { formatIp, type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId, NodeId } from '../../wire/control/message.ts';
 import type { GroupLink, ReactorConfig, ReactorReport } from '../bridge.ts';
 import { HoldQueue, holdDevice } from './hold.ts';
@@ -23,7 +23,7 @@ export class Groups {
   readonly #ownership: Ownership;
   readonly #links: ReadonlyMap<GroupId, GroupLink>;
   readonly #report: (report: ReactorReport) => void;
-  /** Addresses yielded in this turn: their sockets are destroyed when the turn's urgent work is done. */
+  /** Addresses yielded in this turn: the other thread ends the connections on them. */
   readonly #yielded: Set<IpAddress> = new Set();
 
   /** In this order: the fence, then the addresses, then who answers for them. */
@@ -59,6 +59,7 @@ export class Groups {
   /** Opens the fence; false when the kernel or the clock objected. */
   acquire(group: GroupId, nowUs: number): boolean {
     this.#ownership.activate(group);
+    for (const address of this.#ownership.addresses(group)) this.#yielded.delete(address);
     if (this.lease.acquire(group, nowUs, monotonicUs)) return true;
     this.#ownership.deactivate(group);
     return false;
@@ -100,16 +101,12 @@ export class Groups {
     });
   }
 
-  /** Applications' connections on a yielded address would speak again at the next activation: they end now. */
-  destroyYieldedSockets(): void {
-    for (const address of this.#yielded) {
-      try {
-        destroyTcpSockets(address);
-      } catch (error) {
-        this.#report({ code: 'trouble', operation: 'destroy sockets', message: messageOf(error) });
-      }
-    }
+  /** The addresses given up since it was asked last, and not taken again. */
+  takeYielded(): readonly string[] {
+    if (this.#yielded.size === 0) return [];
+    const addresses = [...this.#yielded].map(formatIp);
     this.#yielded.clear();
+    return addresses;
   }
 
   /** Interfaces appeared or changed: the fence covers what exists now. */
@@ -121,7 +118,7 @@ export class Groups {
   restore(index: number): void {
     if (index !== this.#ownership.index) return;
     for (const address of this.#ownership.restore()) {
-      this.#report({ code: 'restored', what: `address ${String(address)} on ${this.#ownership.device}` });
+      this.#report({ code: 'restored', what: `address ${formatIp(address)} on ${this.#ownership.device}` });
     }
   }
 
@@ -135,14 +132,23 @@ export class Groups {
   /** A clean stop: nothing is held any more. Voices first, then addresses, the fence last. */
   close(): void {
     for (const responder of this.responders.values()) responder.close();
-    for (const link of this.#links.values())
-      for (const text of link.addresses) this.#yielded.add(addressOf(text));
-    this.destroyYieldedSockets();
+    // The fence goes too: connections that outlive their address would speak for it from here.
+    for (const link of this.#links.values()) {
+      for (const text of link.addresses) this.#destroy(addressOf(text));
+    }
     this.hold.close();
     for (const failure of this.#ownership.close()) {
       this.#report({ code: 'trouble', operation: 'restore setting', message: failure });
     }
     this.#fence.remove();
+  }
+
+  #destroy(address: IpAddress): void {
+    try {
+      destroyTcpSockets(address);
+    } catch (error) {
+      this.#report({ code: 'trouble', operation: 'destroy sockets', message: messageOf(error) });
+    }
   }
 
   #responder(group: GroupId): Responder | undefined {

@@ -124,7 +124,8 @@ export class Reactor {
     this.#feed({ kind: 'turn', lateUs });
     this.#watch.dispatch(ready);
     this.#feed({ kind: 'drained' });
-    this.#groups.destroyYieldedSockets();
+    const addresses = this.#groups.takeYielded();
+    if (addresses.length > 0) this.#outbox.push({ kind: 'yielded', addresses });
     if (this.#now >= this.#inspectAtUs) {
       this.#inspectAtUs = this.#now + inspectIntervalUs;
       this.#groups.inspect();
