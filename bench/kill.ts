@@ -65,7 +65,13 @@ async function killOnce(
   const firstAnswer = monotonicUs();
   await delay(100);
   const successor = director.answeringMember();
-  const capture = await director.judgeCapture({ faultAt, victim, successor, firstAnswer });
+  const capture = await director.judgeCapture({
+    faultAt,
+    victim,
+    successor,
+    firstAnswer,
+    fencedUs: firstAnswer,
+  });
   const troubles = [...difference(before, inventory(victim)), ...tables(victim)];
   if (capture.victimFrames > 0)
     troubles.push(`${capture.victimFrames} frames with the address after its death`);

@@ -65,7 +65,7 @@ await rehearse(import.meta.filename, options, async (director, o) => {
   for (let left = o.minutes * 60_000; left > 0; left -= pieceMs) {
     const fromUs = monotonicUs();
     await delay(Math.min(left, pieceMs));
-    const window = { fromUs, toUs: monotonicUs() - 100_000, faultUs: fromUs, victim: '' };
+    const window = { fromUs, toUs: monotonicUs() - 100_000, faultUs: fromUs, victim: '', fencedUs: fromUs };
     for (const summary of Object.values(await director.judgeProbes(window))) {
       lost += summary.lost;
       sent += summary.sent;

@@ -29,6 +29,8 @@ const stationPriority = 5;
 const mainIntervalUs = 500;
 const sideIntervalUs = 10_000;
 const readyTimeoutMs = 20_000;
+/** How often a wait is explained, milliseconds. */
+const patienceMs = 2000;
 
 export class Director {
   readonly plan: LabPlan;
@@ -36,6 +38,8 @@ export class Director {
   readonly progress: (line: string) => void;
   /** The stream that is reported first: host-a to the IPv4 address. */
   readonly mainStream: string;
+  /** Up to here the daemons' reports belong to trials that are over, CLOCK_MONOTONIC microseconds. */
+  judgedUntilUs = 0;
   readonly #options: DirectorOptions;
   readonly #switch: Station<SwitchCommand>;
   readonly #services = new Map<string, Station<never>>();
@@ -64,7 +68,8 @@ export class Director {
     for (const member of this.plan.members) this.#startService(member);
     this.progress(`starting ${this.plan.members.length} daemons (${this.system.name})`);
     await Promise.all(this.plan.members.map((member) => this.system.start(member)));
-    await this.#one();
+    const active = await this.#one();
+    this.progress(`${active.name} is active; the hosts use the service`);
     for (const host of this.plan.hosts) this.#startProbe(host.name);
     await this.ready();
   }
@@ -76,7 +81,7 @@ export class Director {
       `every host is answered by ${active.name}`,
       () => this.answeringMember() === active,
       readyTimeoutMs,
-      () => [...this.#answering].map(([stream, member]) => `${stream}: ${member}`).join('; '),
+      () => `${[...this.#answering].map((answer) => answer.join(': ')).join('; ')}\n${this.lastWords()}`,
     );
     return active;
   }
@@ -129,6 +134,7 @@ export class Director {
     readonly victim: MemberPlan;
     readonly successor: MemberPlan | undefined;
     readonly firstAnswer: number | null;
+    readonly fencedUs: number;
   }): Promise<CaptureVerdict> {
     if (o.successor === undefined || o.successor === o.victim) return { announcedUs: null, victimFrames: 0 };
     return await this.#switch.ask<CaptureVerdict>({
@@ -136,7 +142,7 @@ export class Director {
       successorPort: o.successor.lanPort,
       victimPort: o.victim.lanPort,
       faultUs: o.faultAt,
-      voicesAfterUs: o.firstAnswer ?? o.faultAt,
+      voicesAfterUs: Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs),
     });
   }
 
@@ -162,8 +168,13 @@ export class Director {
 
   async #one(): Promise<MemberPlan> {
     let view = await this.system.view();
+    let patience = performance.now() + patienceMs;
     const ready = async (): Promise<boolean> => {
       view = await this.system.view();
+      if (!view.ready && performance.now() > patience) {
+        patience += patienceMs;
+        this.progress(`waiting: ${view.why}`);
+      }
       return view.ready;
     };
     await until('every member is ready', ready, readyTimeoutMs, () => `${view.why}\n${this.lastWords()}`);

@@ -24,6 +24,10 @@ export interface Fault {
   readonly mend: (victim: MemberPlan, plan: LabPlan) => readonly Deed[];
   /** What has to be started again. */
   readonly dead: 'machine' | 'daemon' | 'nothing';
+  /** The kernel of the victim's machine goes on, and its lease ends only by itself. */
+  readonly lingers?: boolean;
+  /** The victim lives on, alone. */
+  readonly mutes?: boolean;
   /** The service's health port is checked by the daemons. */
   readonly checked?: boolean;
   /** Systems without the means for it (an operator's switchover, a direct cable) leave it out. */
@@ -65,6 +69,7 @@ export const faults = {
     strike: (victim) => [{ kind: 'mute', on: true, ports: ownPorts(victim) }],
     mend: (victim) => [{ kind: 'mute', on: false, ports: ownPorts(victim) }],
     dead: 'nothing',
+    mutes: true,
   },
   kill: {
     summary: 'the daemon dies (SIGKILL); the machine and the service go on',
@@ -72,6 +77,7 @@ export const faults = {
     strike: signal('SIGKILL', 'daemon'),
     mend: none,
     dead: 'daemon',
+    lingers: true,
   },
   freeze: {
     summary: 'the daemon is frozen (SIGSTOP) and wakes up again after the takeover (SIGCONT)',
@@ -79,6 +85,7 @@ export const faults = {
     strike: signal('SIGSTOP', 'daemon'),
     mend: signal('SIGCONT', 'daemon'),
     dead: 'nothing',
+    lingers: true,
   },
   stop: {
     summary: 'the daemon is stopped in order (SIGTERM)',

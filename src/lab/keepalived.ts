@@ -24,6 +24,8 @@ const shortestIntervalMs = 10;
 export class Keepalived implements System {
   readonly name = 'keepalived';
   readonly facts: System['facts'];
+  /** Nothing ends it, so nothing is granted. */
+  readonly lingerMs = 0;
   readonly #plan: LabPlan;
   readonly #intervalMs: number;
   readonly #options: KeepalivedOptions;

@@ -13,7 +13,7 @@ function played(answerer: (number: number) => string | undefined, count = 100): 
   return record;
 }
 
-const window = { fromUs: 1000, toUs: 50_600, faultUs: 11_050, victim: 'primary' };
+const window = { fromUs: 1000, toUs: 50_600, faultUs: 11_050, victim: 'primary', fencedUs: 15_000 };
 
 test('without a fault nothing is lost and there is no blackout', () => {
   const summary = played(() => 'primary').summary(window);
@@ -32,8 +32,10 @@ test('a takeover shows as lost requests, a gap less one interval, and the first 
   assert.deepEqual(summary.answers, { primary: 20, redundant: 74 });
 });
 
-test('an answer of the old one after the first of the new one is a stray', () => {
-  const summary = played((n) => (n < 20 || n === 30 ? 'primary' : 'redundant')).summary(window);
+test('an answer of the old one after the first of the new one is late, and a stray once it is fenced', () => {
+  const old = [22, 30];
+  const summary = played((n) => (n < 20 || old.includes(n) ? 'primary' : 'redundant')).summary(window);
+  assert.equal(summary.late, 2);
   assert.equal(summary.stray, 1);
 });
 
@@ -48,5 +50,7 @@ test('a second answer and an answer to a forgotten request change nothing', () =
   record.answer(0, 'late', 4000);
   record.answer(5, 'primary', 3000);
   record.answer(5, 'other', 3100);
-  assert.deepEqual(record.summary({ fromUs: 0, toUs: 5000, faultUs: 0, victim: '' }).answers, { primary: 1 });
+  assert.deepEqual(record.summary({ fromUs: 0, toUs: 5000, faultUs: 0, victim: '', fencedUs: 0 }).answers, {
+    primary: 1,
+  });
 });

@@ -10,7 +10,9 @@ export interface ProbeSummary {
   readonly blackoutMs: number;
   /** The first answer from anyone but the victim after the fault; null when there was none. */
   readonly firstAnswerUs: number | null;
-  /** Answers of the victim that arrived later than the first answer of a successor: two voices. */
+  /** Answers of the victim that arrived later than the first answer of a successor. */
+  readonly late: number;
+  /** Those of them that arrived when the victim's fence must have closed: two voices. */
   readonly stray: number;
   /** Answers by the name of the member that gave them. */
   readonly answers: Readonly<Record<string, number>>;
@@ -59,19 +61,25 @@ export class ProbeRecord {
     readonly toUs: number;
     readonly faultUs: number;
     readonly victim: string;
+    /** From here on the victim's machine must not speak any more, whatever its daemon's state. */
+    readonly fencedUs: number;
   }): ProbeSummary {
     const answers = this.#answersOf(window.fromUs, window.toUs);
     const counts: Record<string, number> = {};
     let gap = 0;
     let previous = window.fromUs;
     let first: number | null = null;
+    let late = 0;
     let stray = 0;
     for (const { atUs, member } of answers.list) {
       if (atUs > window.faultUs) gap = Math.max(gap, atUs - previous);
       previous = atUs;
       counts[member] = (counts[member] ?? 0) + 1;
       if (member !== window.victim && atUs > window.faultUs) first ??= atUs;
-      else if (member === window.victim && first !== null) stray++;
+      else if (member === window.victim && first !== null) {
+        late++;
+        if (atUs > window.fencedUs) stray++;
+      }
     }
     gap = Math.max(gap, window.toUs - previous);
     return {
@@ -80,6 +88,7 @@ export class ProbeRecord {
       lost: answers.sent - answers.list.length,
       blackoutMs: Math.max(0, Math.round(gap - this.intervalUs)) / 1000,
       firstAnswerUs: first,
+      late,
       stray,
       answers: counts,
     };

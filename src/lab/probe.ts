@@ -23,13 +23,14 @@ export interface ProbeTarget {
   readonly intervalUs: number;
 }
 
-/** `since`: judge the window fromUs..toUs; the answer is one ProbeSummary per target. */
+/** Judges the window fromUs..toUs (see ProbeRecord.summary); the answer is one ProbeSummary per target. */
 export type ProbeCommand = {
   readonly do: 'judge';
   readonly fromUs: number;
   readonly toUs: number;
   readonly faultUs: number;
   readonly victim: string;
+  readonly fencedUs: number;
 };
 
 /** From now on `member` answers target number `target`. */

@@ -73,8 +73,8 @@ function microseconds(us: number): string {
   return `${`+${grouped}`.padStart(10)} µs`;
 }
 
-function probe({ probe: p, returned, victim, victimFrames }: Trial): string {
-  const late = victimFrames === 0 ? '' : `; ${victimFrames} late frames of ${victim} with the address`;
+function probe({ probe: p, returned, victim }: Trial): string {
+  const late = p.late === 0 ? '' : `; ${p.late} answers of ${victim} came after the first of the new one`;
   return [
     `  What host-a saw, asking every ${p.intervalUs / 1000} ms`,
     `    blackout ${p.blackoutMs.toFixed(2)} ms, ${p.lost} of ${p.sent} requests lost${late}`,

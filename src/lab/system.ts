@@ -6,6 +6,8 @@ export interface System {
   readonly name: string;
   /** What was configured, for the output. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
+  /** How long the machine of a dead or frozen daemon may go on speaking with the address, milliseconds. */
+  readonly lingerMs: number;
   /** Starts the daemon of a member in its namespace, after an earlier one has ended; resolves when it runs. */
   start(member: MemberPlan): Promise<void>;
   /** What a signal to the daemon goes to: its process id, or minus its process group where it is several processes. */

@@ -49,9 +49,11 @@ export function timelineOf(o: {
       moved && member === o.successor && code === 'transition' && (to === 'acquiring' || to === 'active')
     );
   });
+  const detected = first((w) => seenCodes.includes(w.occurrence.code) && (!moved || bySuccessor(w)));
   return {
     faultAt: o.faultAt,
-    detected: first((w) => seenCodes.includes(w.occurrence.code) && (!moved || bySuccessor(w))),
+    // In a planned handover the old one's silence is seen last, and is no fault.
+    detected: detected !== null && decided !== null && detected > decided ? null : detected,
     decided,
     announced: first((w) => bySuccessor(w) && w.occurrence.code === 'announced'),
     captureAnnounced: moved ? o.captureAnnounced : null,
@@ -83,6 +85,7 @@ export function judge(o: {
   readonly successor: MemberPlan | undefined;
   readonly streams: Readonly<Record<string, ProbeSummary>>;
   readonly hosts: Readonly<Record<string, { readonly after: readonly TableEntry[] }>>;
+  readonly victimFrames: number;
 }): string[] {
   const troubles: string[] = [];
   if (o.successor === undefined) return troubles;
@@ -98,6 +101,10 @@ export function judge(o: {
       troubles.push(`${name}: ${summary.stray} answers of the old one after the new one's`);
     if (o.fault.expect === 'nothing' && summary.lost > 0)
       troubles.push(`${name}: ${summary.lost} requests lost`);
+  }
+  // A muted machine knows of nothing and speaks on: no one hears it.
+  if (o.victimFrames > 0 && o.fault.mutes !== true) {
+    troubles.push(`${o.victimFrames} frames with the address left the old one's machine when it was fenced`);
   }
   if (o.fault.expect === 'takeover' && o.system === 'understudy') troubles.push(...missing(o.timelineUs));
   return troubles;

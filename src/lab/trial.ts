@@ -29,8 +29,20 @@ export interface Trial {
     Record<string, { readonly before: readonly TableEntry[]; readonly after: readonly TableEntry[] }>
   >;
   readonly returned: Return;
-  /** Frames with a service address as source that left the victim's port after the successor's first answer. */
+  /** What the daemons reported since the trial before. */
+  readonly events: readonly TrialEvent[];
+  /**
+   * Frames with a service address as source that the victim's machine sent after the successor's first answer, once it
+   * had to be fenced: until it was ready again.
+   */
   readonly victimFrames: number;
+}
+
+export interface TrialEvent {
+  readonly member: string;
+  readonly afterFaultUs: number;
+  readonly code: string;
+  readonly message: string;
 }
 
 /** The return to service: mended, started again, ready as a standby. */
@@ -48,70 +60,100 @@ const aftermathMs = 250;
 const inFlightUs = 50_000;
 const takeoverTimeoutMs = 10_000;
 
+/** What was seen from the fault until the takeover had settled. */
+interface Sighting {
+  readonly victim: MemberPlan;
+  readonly successor: MemberPlan | undefined;
+  readonly faultAt: number;
+  /** From here on the victim's machine must not speak any more. */
+  readonly fencedUs: number;
+  readonly watchedUntil: number;
+  readonly streams: Readonly<Record<string, ProbeSummary>>;
+  readonly hosts: Trial['hosts'];
+  /** What was wrong; more may be added. */
+  readonly troubles: string[];
+}
+
 /** Runs one trial of `fault` against the member that is active now, and leaves everything ready for the next. */
 export async function runTrial(director: Director, fault: Fault, trial: number): Promise<Trial> {
+  const sinceUs = director.judgedUntilUs;
   const victim = await director.ready();
-  const before = tables(director);
   director.progress(`trial ${trial}: ${victim.name} is active; fault: ${fault.summary}`);
+  const sighting = await pull(director, fault, victim);
+  const returned = await mend(director, fault, sighting);
+  return await conclude(director, fault, trial, sinceUs, sighting, returned);
+}
+
+/** Strikes, and watches until every host is answered by the successor and a while longer. */
+async function pull(director: Director, fault: Fault, victim: MemberPlan): Promise<Sighting> {
+  const before = tables(director);
+  const troubles: string[] = [];
   // Somewhere between two heartbeats, not always at the same point.
   await delay(20 + Math.random() * 20);
   const faultAt = await director.strike(fault, victim);
-  const troubles: string[] = [];
   const successor = await takeover(director, fault, victim, faultAt, troubles);
   await delay(aftermathMs);
   const after = tables(director);
   const watchedUntil = monotonicUs();
+  const fencedUs = fault.lingers === true ? faultAt + director.system.lingerMs * 1000 : faultAt;
   const streams = await director.judgeProbes({
     fromUs: faultAt - preludeUs,
     toUs: watchedUntil - inFlightUs,
     faultUs: faultAt,
     victim: fault.expect === 'takeover' ? victim.name : '',
-  });
-  const probe = streams[director.mainStream];
-  if (probe === undefined) throw new Error('the probe of host-a reported nothing');
-  const returned = await mend(director, fault, victim, watchedUntil, troubles);
-  const capture = await director.judgeCapture({
-    faultAt,
-    victim,
-    successor,
-    firstAnswer: probe.firstAnswerUs,
-  });
-  const timelineUs = timelineOf({
-    faultAt,
-    victim: victim.name,
-    successor: successor?.name,
-    occurrences: director.occurrences(),
-    captureAnnounced: capture.announcedUs,
-    firstAnswer: fault.expect === 'takeover' ? probe.firstAnswerUs : null,
+    fencedUs,
   });
   const hosts = Object.fromEntries(
     director.plan.hosts.map(({ name }) => [name, { before: before[name] ?? [], after: after[name] ?? [] }]),
   );
-  troubles.push(
-    ...judge({
-      fault,
-      plan: director.plan,
-      system: director.system.name,
-      timelineUs,
-      successor,
-      streams,
-      hosts,
-    }),
-  );
+  return { victim, successor, faultAt, fencedUs, watchedUntil, streams, hosts, troubles };
+}
+
+async function conclude(
+  director: Director,
+  fault: Fault,
+  trial: number,
+  sinceUs: number,
+  sighting: Sighting,
+  returned: Return,
+): Promise<Trial> {
+  const { victim, successor, faultAt, streams, hosts, troubles } = sighting;
+  const probe = mainStreamOf(director, streams);
+  const firstAnswer = fault.expect === 'takeover' ? probe.firstAnswerUs : null;
+  const { announcedUs, victimFrames } = await director.judgeCapture({ ...sighting, firstAnswer });
+  const occurrences = director.occurrences();
+  const timelineUs = timelineOf({
+    faultAt,
+    victim: victim.name,
+    successor: successor?.name,
+    occurrences,
+    captureAnnounced: announcedUs,
+    firstAnswer,
+  });
+  const { plan, system } = director;
+  const seen = { timelineUs, successor, streams, hosts, victimFrames };
+  const why = [...troubles, ...judge({ fault, plan, system: system.name, ...seen })];
   return {
     trial,
     victim: victim.name,
     successor: successor?.name ?? null,
-    ok: troubles.length === 0,
-    why: troubles,
+    ok: why.length === 0,
+    why,
     timelineUs,
     afterFaultUs: afterFault(timelineUs),
     probe,
     streams,
     hosts,
     returned,
-    victimFrames: capture.victimFrames,
+    events: eventsSince(director, sinceUs, faultAt),
+    victimFrames,
   };
+}
+
+function mainStreamOf(director: Director, streams: Readonly<Record<string, ProbeSummary>>): ProbeSummary {
+  const probe = streams[director.mainStream];
+  if (probe === undefined) throw new Error(`the probe of ${director.mainStream} reported nothing`);
+  return probe;
 }
 
 /** Waits until every host is answered by one other member; for a fault that changes nothing, until it was noticed. */
@@ -142,25 +184,40 @@ async function takeover(
   }
 }
 
-async function mend(
-  director: Director,
-  fault: Fault,
-  victim: MemberPlan,
-  sinceUs: number,
-  troubles: string[],
-): Promise<Return> {
-  await director.mend(fault, victim);
+async function mend(director: Director, fault: Fault, sighting: Sighting): Promise<Return> {
+  const sinceUs = sighting.watchedUntil;
+  await director.mend(fault, sighting.victim);
   try {
     await director.ready();
   } catch (error) {
-    troubles.push(`return to service: ${error instanceof Error ? error.message : String(error)}`);
+    sighting.troubles.push(`return to service: ${error instanceof Error ? error.message : String(error)}`);
   }
   const readyUs = monotonicUs();
   await delay(inFlightUs / 1000);
-  const window = { fromUs: sinceUs - inFlightUs, toUs: readyUs, faultUs: sinceUs, victim: '' };
-  const probe = (await director.judgeProbes(window))[director.mainStream];
-  if (probe === undefined) throw new Error('the probe of host-a reported nothing');
+  const window = {
+    fromUs: sinceUs - inFlightUs,
+    toUs: readyUs,
+    faultUs: sinceUs,
+    victim: '',
+    fencedUs: sinceUs,
+  };
+  const probe = mainStreamOf(director, await director.judgeProbes(window));
   return { ms: Math.round((readyUs - sinceUs) / 100) / 10, probe };
+}
+
+/** The daemons' reports later than `sinceUs`, in the order of time; remembers how far it got. */
+function eventsSince(director: Director, sinceUs: number, faultAt: number): TrialEvent[] {
+  director.judgedUntilUs = monotonicUs();
+  return director
+    .occurrences()
+    .filter(({ occurrence }) => occurrence.atUs > sinceUs)
+    .map(({ member, occurrence: { atUs, code, message } }) => ({
+      member,
+      afterFaultUs: atUs - faultAt,
+      code,
+      message,
+    }))
+    .sort((a, b) => a.afterFaultUs - b.afterFaultUs);
 }
 
 function tables(director: Director): Readonly<Record<string, readonly TableEntry[]>> {

@@ -31,6 +31,7 @@ const jiffyMs = 4;
 export class Understudy implements System {
   readonly name = 'understudy';
   readonly facts: System['facts'];
+  readonly lingerMs: number;
   readonly #plan: LabPlan;
   readonly #options: UnderstudyOptions;
   readonly #key = randomBytes(32).toString('hex');
@@ -46,9 +47,12 @@ export class Understudy implements System {
       leaseMs: this.#lease().leaseMs,
       realtime: options.fifo,
     };
+    this.lingerMs = this.#lease().leaseMs + jiffyMs;
     mkdirSync(directory, { recursive: true });
     for (const member of plan.members) {
-      writeFileSync(join(directory, `${member.name}.yaml`), stringify(this.#configuration(member)));
+      writeFileSync(join(directory, `${member.name}.yaml`), stringify(this.#configuration(member)), {
+        mode: 0o600,
+      });
       this.#occurrences.set(member.name, []);
     }
   }
@@ -96,7 +100,7 @@ export class Understudy implements System {
     return readFileSync(join(directory, `${member.name}.log`), 'utf8')
       .trim()
       .split('\n')
-      .slice(-5)
+      .slice(-8)
       .join('\n');
   }
 

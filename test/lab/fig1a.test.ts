@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type FaultName, faultByName } from '../../src/lab/fault.ts';
+import type { LabResult } from '../../src/lab/result.ts';
+import { type LabRun, namespacesMissing, programMissing, runFig1a } from './lab.ts';
+
+/** The result, or a failure that shows what the lab said. */
+function resultOf(run: LabRun): LabResult {
+  assert.ok(run.result, `the lab printed no result:\n${run.stderr}`);
+  const { result } = run;
+  const why = [result.failure, ...result.trials.flatMap((trial) => trial.why)].join('\n');
+  assert.ok(result.ok, `${why}\n${run.stderr}`);
+  assert.equal(run.exitCode, 0);
+  return result;
+}
+
+/** Both hosts' entry for the service address is the successor's afterwards. */
+function assertHostsMoved(result: LabResult): void {
+  for (const trial of result.trials) {
+    const successor = result.plan.members.find((member) => member.name === trial.successor);
+    assert.notEqual(trial.successor, trial.victim);
+    for (const { before, after } of Object.values(trial.hosts)) {
+      const mac = (table: typeof after): string | null | undefined =>
+        table.find((entry) => entry.address === result.plan.service4)?.mac;
+      assert.equal(mac(after), successor?.mac);
+      assert.notEqual(mac(before), mac(after));
+    }
+  }
+}
+
+/** Times run forward, and the capture saw the announcement when the daemon says it made it. */
+function assertTimeline(result: LabResult): void {
+  for (const { timelineUs: t } of result.trials) {
+    assert.ok(
+      t.decided !== null && t.announced !== null && t.captureAnnounced !== null && t.firstAnswer !== null,
+    );
+    assert.ok(t.faultAt <= t.decided && t.decided <= t.announced && t.captureAnnounced <= t.firstAnswer);
+    if (t.detected !== null) assert.ok(t.detected >= t.faultAt && t.detected <= t.decided);
+  }
+}
+
+const trials: Partial<Record<FaultName, number>> = { power: 3 };
+
+for (const fault of ['power', 'silent', 'kill', 'freeze', 'stop', 'switchover', 'check'] as const) {
+  test(`${fault}: ${faultByName(fault).summary}; the other one answers`, async (context) => {
+    if (namespacesMissing(context)) return;
+    const result = resultOf(await runFig1a(['--fault', fault, '--trials', String(trials[fault] ?? 1)]));
+    assertHostsMoved(result);
+    assertTimeline(result);
+    for (const trial of result.trials) {
+      context.diagnostic(`blackout ${trial.probe.blackoutMs} ms, ${trial.probe.lost} lost`);
+      // A dead or muted machine does not speak. What a living one sent before it knew may still be on its way.
+      if (fault === 'power' || fault === 'freeze') assert.equal(trial.victimFrames, 0);
+    }
+  });
+}
+
+for (const fault of ['cable', 'lan'] as const) {
+  test(`${fault}: ${faultByName(fault).summary}; nobody notices`, async (context) => {
+    if (namespacesMissing(context)) return;
+    const result = resultOf(await runFig1a(['--fault', fault]));
+    for (const trial of result.trials) {
+      assert.equal(trial.successor, trial.victim);
+      assert.equal(trial.probe.lost, 0);
+      assert.notEqual(trial.timelineUs.detected, null);
+    }
+  });
+}
+
+test('with three machines in the group, one of the other two takes over', async (context) => {
+  if (namespacesMissing(context)) return;
+  const result = resultOf(await runFig1a(['--fault', 'power', '--members', '3']));
+  assertHostsMoved(result);
+});
+
+test('without root the same works, with an ordinary process’s heartbeat', async (context) => {
+  if (namespacesMissing(context)) return;
+  if (process.getuid?.() === 0 && programMissing(context, 'setpriv', 'util-linux')) return;
+  const nobody = 65_534;
+  const result = resultOf(
+    await runFig1a(['--fault', 'power'], process.getuid?.() === 0 ? nobody : undefined),
+  );
+  assert.equal(result.rootless, true);
+  assert.equal(result.fifo, false);
+  assertHostsMoved(result);
+});
+
+test('keepalived in the same lab', async (context) => {
+  if (namespacesMissing(context) || programMissing(context, 'keepalived', 'keepalived')) return;
+  const result = resultOf(await runFig1a(['--fault', 'power', '--system', 'keepalived']));
+  assertHostsMoved(result);
+});
