@@ -74,23 +74,6 @@ export class ControlPlane implements ControlSurface {
     }
   }
 
-  /**
-   * Connections of applications on an address that was given up would speak again when it is taken next. The fence keeps
-   * them silent until then, so ending them is no work for the reactor.
-   */
-  #destroyConnections(addresses: readonly string[]): void {
-    for (const text of addresses) {
-      const address = parseIp(text);
-      if (address === undefined) continue;
-      try {
-        destroyTcpSockets(address);
-      } catch (error) {
-        const { message } = describeFailure(error);
-        this.#journal.say('connectionsRemain', `connections on ${text} were not ended: ${message}`);
-      }
-    }
-  }
-
   /** Begins the checks. Before the reactor has a descriptor table of its own, nothing may be opened. */
   startChecks(): void {
     this.#health.watch(this.#config.control.groups);
@@ -183,6 +166,23 @@ export class ControlPlane implements ControlSurface {
     }
     this.#parts.post({ kind: 'termsReserved', ceiling });
     this.#journal.say('termsReserved', `terms up to ${ceiling} are reserved`, { detail: { ceiling } });
+  }
+
+  /**
+   * Connections of applications on an address that was given up would speak again when it is taken next. The fence keeps
+   * them silent until then, so ending them is no work for the reactor.
+   */
+  #destroyConnections(addresses: readonly string[]): void {
+    for (const text of addresses) {
+      const address = parseIp(text);
+      if (address === undefined) continue;
+      try {
+        destroyTcpSockets(address);
+      } catch (error) {
+        const { message } = describeFailure(error);
+        this.#journal.say('connectionsRemain', `connections on ${text} were not ended: ${message}`);
+      }
+    }
   }
 
   #healthChanged(group: ControlGroup, healthy: boolean, reason: string): void {
