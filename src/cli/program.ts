@@ -70,6 +70,13 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
       terminal.out(removed.length === 0 ? 'nothing to remove\n' : `removed ${removed.join(', ')}\n`);
     });
   program
+    .command('version')
+    .description('which version this is')
+    .action(async () => {
+      const { version } = await import('../daemon/version.ts');
+      terminal.out(`${version}\n`);
+    });
+  program
     .command('lab')
     .description('build, break and measure whole networks inside private namespaces (understudy lab --help)')
     .argument('[arguments...]')

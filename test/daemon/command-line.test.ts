@@ -184,6 +184,7 @@ test('what is not understood ends with 64, help with 0', async () => {
   assert.equal((await understudy('run')).status, 64);
   assert.equal((await understudy('status', '--wat')).status, 64);
   assert.equal((await understudy('--help')).status, 0);
+  assert.match((await understudy('version')).out, /^\d+\.\d+\.\d+/);
 });
 
 test('the program itself runs from its sources, without a stack trace', async () => {
