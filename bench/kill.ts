@@ -65,12 +65,14 @@ async function killOnce(
   const firstAnswer = monotonicUs();
   await delay(100);
   const successor = director.answeringMember();
+  const untilUs = Number.MAX_SAFE_INTEGER;
   const capture = await director.judgeCapture({
     faultAt,
     victim,
     successor,
     firstAnswer,
     fencedUs: firstAnswer,
+    untilUs,
   });
   const troubles = [...difference(before, inventory(victim)), ...tables(victim)];
   if (capture.victimFrames > 0)

@@ -135,6 +135,8 @@ export class Director {
     readonly successor: MemberPlan | undefined;
     readonly firstAnswer: number | null;
     readonly fencedUs: number;
+    /** From here on the victim may speak again. */
+    readonly untilUs: number;
   }): Promise<CaptureVerdict> {
     if (o.successor === undefined || o.successor === o.victim) return { announcedUs: null, victimFrames: 0 };
     return await this.#switch.ask<CaptureVerdict>({
@@ -143,6 +145,7 @@ export class Director {
       victimPort: o.victim.lanPort,
       faultUs: o.faultAt,
       voicesAfterUs: Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs),
+      voicesUntilUs: o.untilUs,
     });
   }
 

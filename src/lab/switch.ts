@@ -40,12 +40,13 @@ export type SwitchCommand =
       readonly victimPort: string;
       readonly faultUs: number;
       readonly voicesAfterUs: number;
+      readonly voicesUntilUs: number;
     };
 
 export interface CaptureVerdict {
   /** When the successor's first announcement after the fault entered the switch. */
   readonly announcedUs: number | null;
-  /** Frames with a service address as source that left the victim after `voicesAfterUs`. */
+  /** Frames with a service address as source that left the victim after `voicesAfterUs` and before `voicesUntilUs`. */
   readonly victimFrames: number;
 }
 
@@ -84,7 +85,7 @@ function judge(command: Extract<SwitchCommand, { do: 'judge' }>): CaptureVerdict
   const victim = options.ports.indexOf(command.victimPort);
   return {
     announcedUs: record.firstClaim(successor, command.faultUs),
-    victimFrames: record.count(victim, command.voicesAfterUs).frames,
+    victimFrames: record.count(victim, command.voicesAfterUs, command.voicesUntilUs),
   };
 }
 

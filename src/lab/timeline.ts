@@ -43,12 +43,7 @@ export function timelineOf(o: {
   };
   const moved = o.successor !== o.victim;
   const bySuccessor = (w: Witnessed): boolean => moved && w.member === o.successor;
-  const decided = first(({ member, occurrence: { code, detail } }) => {
-    const { to } = detail;
-    return (
-      moved && member === o.successor && code === 'transition' && (to === 'acquiring' || to === 'active')
-    );
-  });
+  const decided = first((w) => bySuccessor(w) && takesTheRole(w.occurrence));
   const detected = first((w) => seenCodes.includes(w.occurrence.code) && (!moved || bySuccessor(w)));
   return {
     faultAt: o.faultAt,
@@ -59,6 +54,18 @@ export function timelineOf(o: {
     captureAnnounced: moved ? o.captureAnnounced : null,
     firstAnswer: o.firstAnswer,
   };
+}
+
+/** When `member` took the role (again) after `sinceUs`; far in the future when it did not. */
+export function activeAgain(occurrences: readonly Witnessed[], member: string, sinceUs: number): number {
+  const times = occurrences
+    .filter((w) => w.member === member && w.occurrence.atUs > sinceUs && takesTheRole(w.occurrence))
+    .map((w) => w.occurrence.atUs);
+  return Math.min(Number.MAX_SAFE_INTEGER, ...times);
+}
+
+function takesTheRole({ code, detail: { to } }: Occurrence): boolean {
+  return code === 'transition' && (to === 'acquiring' || to === 'active');
 }
 
 /** Distances from the fault, microseconds. */

@@ -5,7 +5,7 @@ import type { Director } from './director.ts';
 import type { Fault } from './fault.ts';
 import type { MemberPlan } from './plan.ts';
 import type { ProbeSummary } from './probe-record.ts';
-import { afterFault, judge, type Timeline, timelineOf } from './timeline.ts';
+import { activeAgain, afterFault, judge, type Timeline, timelineOf } from './timeline.ts';
 import { readTable, type TableEntry } from './topology.ts';
 import { until } from './until.ts';
 
@@ -120,8 +120,9 @@ async function conclude(
   const { victim, successor, faultAt, streams, hosts, troubles } = sighting;
   const probe = mainStreamOf(director, streams);
   const firstAnswer = fault.expect === 'takeover' ? probe.firstAnswerUs : null;
-  const { announcedUs, victimFrames } = await director.judgeCapture({ ...sighting, firstAnswer });
   const occurrences = director.occurrences();
+  const untilUs = activeAgain(occurrences, victim.name, firstAnswer ?? faultAt);
+  const { announcedUs, victimFrames } = await director.judgeCapture({ ...sighting, firstAnswer, untilUs });
   const timelineUs = timelineOf({
     faultAt,
     victim: victim.name,
@@ -188,7 +189,10 @@ async function mend(director: Director, fault: Fault, sighting: Sighting): Promi
   const sinceUs = sighting.watchedUntil;
   await director.mend(fault, sighting.victim);
   try {
-    await director.ready();
+    const active = await director.ready();
+    if (sighting.successor !== undefined && active !== sighting.successor) {
+      sighting.troubles.push(`return to service: the role moved back to ${active.name}`);
+    }
   } catch (error) {
     sighting.troubles.push(`return to service: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,6 +1,6 @@
 /** Understudy's own daemons as the system under test: real processes, started through the command line's `run`. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -21,6 +21,7 @@ export interface UnderstudyOptions {
 }
 
 const directory = '/run/understudy';
+const tunPath = '/dev/net/tun';
 const cliPath = fileURLToPath(
   new URL(`../cli/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
@@ -38,7 +39,9 @@ export class Understudy implements System {
   readonly #daemons = new Map<string, DaemonProcess>();
   readonly #occurrences = new Map<string, Occurrence[]>();
 
+  /** Throws, with the remedy, when this user may not make TUN devices. */
   constructor(plan: LabPlan, options: UnderstudyOptions) {
+    requireTun();
     this.#plan = plan;
     this.#options = options;
     this.facts = {
@@ -185,6 +188,17 @@ export class Understudy implements System {
       rise: 2,
       fall: 2,
     };
+  }
+}
+
+function requireTun(): void {
+  try {
+    accessSync(tunPath, constants.R_OK | constants.W_OK);
+  } catch {
+    throw new Error(
+      `${tunPath} cannot be opened by this user; sudo chmod 0666 ${tunPath} (as most distributions have it; what a ` +
+        'process may do with it is limited to its own network namespace), or run the lab as root',
+    );
   }
 }
 

@@ -63,16 +63,13 @@ export class VoiceRecord {
     return null;
   }
 
-  /** How many frames at `port` spoke with a service address after `sinceUs`, and when the last did. */
-  count(port: number, sinceUs: number): { readonly frames: number; readonly lastUs: number | null } {
+  /** How many frames at `port` spoke with a service address after `sinceUs` and before `untilUs`. */
+  count(port: number, sinceUs: number, untilUs: number = Number.POSITIVE_INFINITY): number {
     let frames = 0;
-    let lastUs: number | null = null;
     for (const slot of this.#since(sinceUs)) {
-      if (this.#port[slot] !== port) continue;
-      frames++;
-      lastUs = this.#atUs[slot] ?? null;
+      if (this.#port[slot] === port && (this.#atUs[slot] ?? 0) < untilUs) frames++;
     }
-    return { frames, lastUs };
+    return frames;
   }
 
   /** Slots in the order of time. */

@@ -17,12 +17,20 @@ export interface LabRun {
 
 export const fig1aCommand: readonly string[] = [process.execPath, cli, 'lab', 'fig1a', '--json'];
 
-/** `user`: a user id to run as (needs root), for a rootless lab. */
-export async function runFig1a(options: readonly string[], user?: number): Promise<LabRun> {
-  const [command = '', ...args] =
-    user === undefined
-      ? [...fig1aCommand, ...options]
-      : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', ...fig1aCommand, ...options];
+/** What a machine of a usual distribution has: a TUN device that everybody may open. In a mount namespace of its own. */
+const usualTun = 'mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200';
+const nobody = 65_534;
+/** As an ordinary user; from root, as `nobody`. */
+const asUser: readonly string[] =
+  process.getuid?.() !== 0
+    ? []
+    : [
+        ...['unshare', '-m', 'sh', '-c', `${usualTun} && exec "$@"`, 'sh'],
+        ...['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'],
+      ];
+
+export async function runFig1a(options: readonly string[], rootless = false): Promise<LabRun> {
+  const [command = '', ...args] = [...(rootless ? asUser : []), ...fig1aCommand, ...options];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
   let stdout = '';
   let stderr = '';
