@@ -25,7 +25,7 @@ export async function switchOver(
     if (now !== undefined && moved && settled(now)) return `${name}: ${now.active} is active now`;
     for await (const event of client.events(lastSeen, false)) {
       if (event.code !== 'switchoverFailed' || event.group !== name) continue;
-      throw failed(`${event.message}; ${before?.active ?? 'nobody'} stays active`);
+      throw failed(before?.active ? `${event.message}; ${before.active} stays active` : event.message);
     }
     await delay(lookMs);
   }

@@ -208,5 +208,5 @@ function standardOutput(): DestinationStream {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n')[0] ?? '';
+  return (text.split('\n')[0] ?? '').replace(/^\w*Error: /, '');
 }

@@ -1,6 +1,7 @@
 /** The control plane's end of the worker that runs the reactor. */
 import { Worker } from 'node:worker_threads';
 import { createEventFd, signalEventFd } from '../linux/eventfd.ts';
+import { interfaceIndex } from '../linux/interfaces.ts';
 import type { FromReactor, ReactorConfig, ToReactor } from './bridge.ts';
 import { raiseThreads } from './steadiness.ts';
 
@@ -27,6 +28,7 @@ export type StartReactor = (start: ReactorStart, listener: ReactorListener) => R
 const endTimeoutMs = 500;
 
 export const startReactorWorker: StartReactor = (start, listener) => {
+  requireInterfaces(start.config);
   const eventFd = createEventFd();
   if (start.config.fifoPriority > 0) raiseThreads();
   const entry = import.meta.url.endsWith('.ts') ? './reactor/worker.ts' : './reactor/worker.js';
@@ -61,3 +63,8 @@ export const startReactorWorker: StartReactor = (start, listener) => {
     },
   };
 };
+
+/** An interface that does not exist is the commonest mistake: it is said before anything is started. */
+function requireInterfaces({ paths, groups }: ReactorConfig): void {
+  for (const name of new Set([...paths, ...groups].map((link) => link.interface))) interfaceIndex(name);
+}
