@@ -24,6 +24,8 @@ interface Options {
 
 /** The probes remember so much; longer runs are judged in pieces. */
 const pieceMs = 60_000;
+/** A stall so long before a change of role may be its cause, microseconds. */
+const stallReachUs = 12_000;
 
 function options(): Options {
   const { values } = parseArgs({
@@ -74,9 +76,16 @@ await rehearse(import.meta.filename, options, async (director, o) => {
     progress(`${Math.round((monotonicUs() - beganUs) / 60e6)} min: ${lost} of ${sent} requests lost`);
   }
   const reports = director.occurrences().filter(({ occurrence }) => occurrence.atUs > beganUs);
+  for (const { member, occurrence } of reports) {
+    if (occurrence.code !== 'transition') continue;
+    const stalls = metronome.during(occurrence.atUs - stallReachUs, occurrence.atUs);
+    const stalled = stalls.map(({ cpu, fromUs, toUs }) => `; CPU ${cpu} stood still for ${toUs - fromUs} µs`);
+    const seconds = ((occurrence.atUs - beganUs) / 1e6).toFixed(3);
+    progress(`${seconds} s  ${member}: ${occurrence.message}${stalled.join('')}`);
+  }
   const codes: Record<string, number> = {};
   for (const { occurrence } of reports) codes[occurrence.code] = (codes[occurrence.code] ?? 0) + 1;
-  const transitions = codes['transition'] ?? 0;
+  const { transition: transitions = 0 } = codes;
   metronome.stop();
   process.stdout.write(
     `quiet: ${o.minutes} min, ${o.hogs} CPU hogs${o.cableOut ? ', cable out' : ''}, ${o.lanLoss} % LAN loss: ` +
