@@ -71,7 +71,9 @@ export interface Word {
   readonly state?: MemberState;
   readonly term?: Term;
   readonly boot?: number;
+  /** Of the header. */
   readonly flags?: number;
+  readonly recordFlags?: number;
   readonly intervalUs?: number;
   readonly paths?: readonly PathId[];
 }
@@ -133,7 +135,7 @@ export class Rehearsal {
       group,
       state: word.state ?? MemberState.standby,
       priority: 400 - 100 * peer,
-      flags: 0,
+      flags: word.recordFlags ?? 0,
       term: word.term ?? { counter: 0, member: 0 },
     };
     for (const path of word.paths ?? [1, 2]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ControlType, flagStopping, MemberState } from '../../src/wire/control/message.ts';
+import { ControlType, flagHandsOver, flagStopping, MemberState } from '../../src/wire/control/message.ts';
 import {
   active,
   engineConfig,
@@ -106,6 +106,16 @@ describe('the active member in a planned switchover', () => {
     play.pass(patience);
     play.pass(slot);
     assert.ok(play.take().includes('acquire 2.1'));
+  });
+
+  test('says it hands over until the successor is heard active, and leaves the role to it', () => {
+    const play = forwarding();
+    play.pass(50 * interval, () => play.says(2, holding));
+    assert.equal(play.state, 'standby');
+    assert.equal(play.engine.records(2)[0]?.flags, flagHandsOver);
+    play.says(2, active(2, 2));
+    play.drained();
+    assert.equal(play.engine.records(2)[0]?.flags, 0);
   });
 
   test('refuses a request when nobody is able', () => {
