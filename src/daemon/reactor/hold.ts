@@ -5,7 +5,7 @@
  */
 import type { Fence } from '../../linux/fence/fence.ts';
 import { interfaceIndex, interfaceMac } from '../../linux/interfaces.ts';
-import { setAddrGenModeNone, setLinkUp } from '../../linux/route/requests.ts';
+import { addAddress, setAddrGenModeNone, setLinkUp } from '../../linux/route/requests.ts';
 import { RouteSocket } from '../../linux/route/socket.ts';
 import { writeSysctl } from '../../linux/sysctl.ts';
 import { Tun } from '../../linux/tun.ts';
@@ -13,6 +13,8 @@ import { type IpAddress, type MacAddress, readIpv4, readIpv6, writeMac } from '.
 import type { GroupId } from '../../wire/control/message.ts';
 
 const frameMax = 65_550;
+/** The IPv4 dummy address, 192.0.0.8 (RFC 7600 §4.8): never routed, never ours to answer for. */
+const dummy = readIpv4(Uint8Array.of(192, 0, 0, 8), 0);
 const etherTypeOffset = 12;
 const ipv4 = 0x0800;
 const ipv6 = 0x86dd;
@@ -43,12 +45,17 @@ export class HoldQueue {
     this.#bytesMax = bytesMax;
     this.#groupOf = groupOf;
     this.#tap = Tun.open({ name: this.device, kind: 'tap' });
-    // Replies leave by another interface: a strict reverse path check would drop every frame written back.
+    // Replies leave by another interface: a strict reverse path check would drop every frame written back, and a loose
+    // one does so too on a device without an address.
     writeSysctl(['net', 'ipv4', 'conf', this.device, 'rp_filter'], '2');
     writeSysctl(['net', 'ipv4', 'conf', this.device, 'arp_ignore'], '8');
     const route = RouteSocket.open();
     const index = interfaceIndex(this.device);
-    route.batch([setAddrGenModeNone(index), setLinkUp(index)]);
+    route.batch([
+      setAddrGenModeNone(index),
+      addAddress({ index, address: dummy, prefix: 32 }),
+      setLinkUp(index),
+    ]);
     route.close();
     this.#mac = interfaceMac(this.device);
   }
