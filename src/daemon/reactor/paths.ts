@@ -3,7 +3,6 @@
  * what leaves. Foreign bytes pass five gates in order: a known sender, its hop count, the HMAC, the format, freshness.
  * Each refusal is counted by its reason and has no other effect.
  */
-import { createHmac } from 'node:crypto';
 import { errnoName } from '../../linux/errno.ts';
 import { UdpSocket } from '../../linux/udp-socket.ts';
 import { type IpAddress, parseIp } from '../../wire/address.ts';
@@ -11,6 +10,7 @@ import { controlLengthMax, decodeControl, encodeControl } from '../../wire/contr
 import { Freshness, hopsAllowed } from '../../wire/control/freshness.ts';
 import type { BootNonce, ControlMessage, NodeId, PathId } from '../../wire/control/message.ts';
 import { type Hmac, seal, sealLength, unseal } from '../../wire/control/seal.ts';
+import { hmacSha256 } from '../../wire/control/sha256.ts';
 import type { PathLink, ReactorConfig } from '../bridge.ts';
 
 /** What a caller says; the path adds addresses, nonces and its counter. */
@@ -44,10 +44,7 @@ export class Paths {
   constructor(config: ReactorConfig, boot: BootNonce) {
     this.#config = config;
     this.#boot = boot;
-    this.#hmacs = config.keys.map((hex) => {
-      const key = Buffer.from(hex, 'hex');
-      return (bytes: Uint8Array): Uint8Array => createHmac('sha256', key).update(bytes).digest();
-    });
+    this.#hmacs = config.keys.map((hex) => hmacSha256(Buffer.from(hex, 'hex')));
     this.all = config.paths.map((link) => this.#open(link));
   }
 

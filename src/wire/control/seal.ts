@@ -1,6 +1,6 @@
 /**
  * The trailer that proves a control datagram was written by someone who holds the cluster's key: HMAC-SHA256 over the
- * whole body. The hash itself comes from the caller (`node:crypto` in the daemon): wire imports nothing.
+ * whole body. The hash comes from the caller (`sha256.ts` in the daemon).
  */
 import { type Decoded, decoded, refused } from '../result.ts';
 
