@@ -22,7 +22,7 @@ export interface LabOptions {
 /** Something on the command line is wrong; the message says what and what is possible. */
 export class UsageError extends Error {}
 
-export const usage = `usage: understudy lab SCENARIO [options]
+export const usage: string = `usage: understudy lab SCENARIO [options]
 
 Builds a network of namespaces, runs the real daemons in it, breaks something, and shows what the hosts saw.
 Needs no root; with root the daemons get real-time scheduling and a faster heartbeat. Touches nothing outside.

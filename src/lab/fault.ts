@@ -14,6 +14,17 @@ export type Deed =
 
 export type SignalName = 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
 
+export type FaultName =
+  | 'power'
+  | 'silent'
+  | 'kill'
+  | 'freeze'
+  | 'stop'
+  | 'switchover'
+  | 'cable'
+  | 'lan'
+  | 'check';
+
 export interface Fault {
   readonly summary: string;
   /** What must follow: another member answers, or nobody outside notices anything. */
@@ -52,7 +63,7 @@ const signal = (name: SignalName, to: 'daemon' | 'service' | 'machine') => (): r
   { kind: 'signal', signal: name, to },
 ];
 
-export const faults = {
+const faults: Record<FaultName, Fault> = {
   power: {
     summary: 'the machine loses its power: every link goes down, every process stops',
     expect: 'takeover',
@@ -126,9 +137,7 @@ export const faults = {
     dead: 'nothing',
     checked: true,
   },
-} as const satisfies Record<string, Fault>;
-
-export type FaultName = keyof typeof faults;
+};
 
 export const faultNames = Object.keys(faults) as readonly FaultName[];
 

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { LabOptions } from './arguments.ts';
 import { type Enclosure, enter } from './enclosure.ts';
 import { formatResult } from './report.ts';
+import type { LabResult } from './result.ts';
 import { loadScenario } from './scenario/registry.ts';
 
 const started = performance.now();
@@ -34,9 +35,12 @@ async function main(): Promise<number> {
   const enclosure = enter<LabOptions>();
   const { argument: options, fifo, rootless } = enclosure;
   if (!fifo) progress('no real-time scheduling here (needs root): the heartbeat is slower');
+  const present = async (shown: LabResult): Promise<void> => {
+    process.stdout.write(options.json ? `${JSON.stringify(shown)}\n` : formatResult(shown));
+    if (options.keep) await stay(enclosure);
+  };
   const scenario = await loadScenario(options.scenario);
-  const result = await scenario(options, { fifo, rootless, progress, stay: () => stay(enclosure) });
-  process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : formatResult(result));
+  const result = await scenario(options, { fifo, rootless, progress, present });
   return result.ok ? 0 : 1;
 }
 

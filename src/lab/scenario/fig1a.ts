@@ -30,7 +30,7 @@ const sysctls = [
 ];
 
 export const fig1a: Scenario = async (options, surroundings) => {
-  const { fifo, rootless, progress, stay } = surroundings;
+  const { fifo, rootless, progress, present } = surroundings;
   const plan = planFig1a(options.members);
   progress(
     `building the network: ${[...plan.hosts, ...plan.members].map((m) => m.name).join(', ')}, a switch`,
@@ -49,9 +49,7 @@ export const fig1a: Scenario = async (options, surroundings) => {
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error);
   }
-  if (options.keep) await stay();
-  await director.close();
-  return {
+  const result: LabResult = {
     scenario: 'fig1a',
     fault: options.fault,
     system: system.name,
@@ -64,7 +62,10 @@ export const fig1a: Scenario = async (options, surroundings) => {
     hostSysctls: readSysctls(plan),
     plan,
     trials,
-  } satisfies LabResult;
+  };
+  await present(result);
+  await director.close();
+  return result;
 };
 
 function makeSystem(options: LabOptions, plan: LabPlan, { fifo }: Surroundings): System {

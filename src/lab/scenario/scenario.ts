@@ -8,8 +8,8 @@ export interface Surroundings {
   readonly rootless: boolean;
   /** One line for people, while it runs. */
   readonly progress: (line: string) => void;
-  /** Called when everything is over and `--keep` was asked for; resolves when the user has seen enough. */
-  readonly stay: () => Promise<void>;
+  /** Prints the result while everything still runs; with `--keep`, resolves when the user has seen enough. */
+  readonly present: (result: LabResult) => Promise<void>;
 }
 
 /** A network, the systems in it and what is done to them. Runs inside namespaces of its own. */
