@@ -1,4 +1,4 @@
-/** `npm run sim -- --seeds N [--seed S] [--trace]`: plays worlds and stops at the first one in which something broke. */
+/** `npm run sim -- --seeds N [--seed S] [--trace] [--keepGoing]`: plays worlds; stops at the first that broke, or keeps going. */
 import { parseArgs } from 'node:util';
 import { World } from './world.ts';
 
