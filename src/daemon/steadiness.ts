@@ -17,6 +17,7 @@ const flags = [
   '--min-semi-space-size=16',
   '--max-semi-space-size=16',
   '--no-memory-reducer',
+  '--expose-gc',
 ];
 
 /** Between the default and the highest: ahead of what runs on the machine, behind what it cannot do without. */

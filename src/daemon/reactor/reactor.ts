@@ -17,9 +17,11 @@ import {
   MemberState,
   noTerm,
 } from '../../wire/control/message.ts';
+import { hmacSha256 } from '../../wire/control/sha256.ts';
 import type { FromReactor, ReactorConfig, ReactorReport, ToReactor } from '../bridge.ts';
 import { Groups } from './groups.ts';
 import { addressOf, type Outgoing, Paths } from './paths.ts';
+import { rehearse } from './rehearsal.ts';
 import { describeClaim } from './responder.ts';
 import { statusOf } from './status.ts';
 import { Surroundings } from './surroundings.ts';
@@ -65,6 +67,7 @@ export class Reactor {
   #late = { lastUs: 0, maxUs: 0 };
 
   static open(config: ReactorConfig, boot: BootRecord, mailbox: Mailbox): Reactor {
+    rehearse(config.engine, hmacSha256(new Uint8Array(32)));
     return new Reactor(config, boot, mailbox);
   }
 
