@@ -147,7 +147,7 @@ export class Understudy implements System {
         web: {
           interface: 'lan0',
           addresses: [this.#plan.service4, this.#plan.service6],
-          members: Object.fromEntries(members.map((m) => [m.name, { priority: 250 - 50 * m.id }])),
+          members: Object.fromEntries(members.map((m) => [m.name, membership(m)])),
           preempt: false,
           standbyAddress: 'present',
           ...(o.checked ? { checks: [this.#check()] } : {}),
@@ -189,6 +189,11 @@ export class Understudy implements System {
       fall: 2,
     };
   }
+}
+
+/** Both families' addresses on the LAN: in a planned switchover packets of both are forwarded to the successor. */
+function membership(member: MemberPlan): object {
+  return { priority: 250 - 50 * member.id, lanAddresses: [member.address4, member.address6] };
 }
 
 function requireTun(): void {
