@@ -26,14 +26,16 @@ const allowed: Record<string, { layers: readonly string[]; node: boolean; packag
 /** Doors between layers that are opened lazily by a command (`understudy run` starts the daemon): `cli` only. */
 const lazyDoors: Record<string, readonly string[]> = { cli: ['daemon', 'lab'] };
 
-const importPattern = /(?:^|\n)\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|\n\s*import\s*['"]([^'"]+)['"]/g;
+const importPattern =
+  /(?:^|\n)\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|\n\s*import\s*['"]([^'"]+)['"]/g;
 const lazyPattern = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 
 /** Why `specifier` may not be imported from `file`, or undefined when it may. */
 function objection(file: string, specifier: string, lazy: boolean): string | undefined {
   const layer = file.split('/')[1] ?? '';
   const rule = allowed[layer];
-  if (rule === undefined) return `src/${layer}/ is not a layer; the layers are ${Object.keys(allowed).join(', ')}`;
+  if (rule === undefined)
+    return `src/${layer}/ is not a layer; the layers are ${Object.keys(allowed).join(', ')}`;
   const isTest = file.endsWith('.test.ts');
   if (specifier.startsWith('node:')) {
     return rule.node || isTest ? undefined : `${layer} imports no node: modules (it is pure)`;
@@ -47,7 +49,9 @@ function objection(file: string, specifier: string, lazy: boolean): string | und
     return `${layer} may import ${[layer, ...rule.layers].join(', ')}; not ${to}`;
   }
   if (isTest && specifier === 'fast-check') return undefined;
-  const name = specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : (specifier.split('/')[0] ?? '');
+  const name = specifier.startsWith('@')
+    ? specifier.split('/').slice(0, 2).join('/')
+    : (specifier.split('/')[0] ?? '');
   return rule.packages.includes(name) ? undefined : `${layer} may not depend on the package ${name}`;
 }
 
@@ -55,7 +59,10 @@ let wrong = 0;
 let arrows = 0;
 for (const file of globSync('src/**/*.ts', { cwd: root }).sort()) {
   const text = `\n${readFileSync(join(root, file), 'utf8')}`;
-  for (const [pattern, lazy] of [[importPattern, false], [lazyPattern, true]] as const) {
+  for (const [pattern, lazy] of [
+    [importPattern, false],
+    [lazyPattern, true],
+  ] as const) {
     for (const match of text.matchAll(pattern)) {
       const specifier = match[1] ?? match[2] ?? '';
       arrows++;
