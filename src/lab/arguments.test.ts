@@ -11,7 +11,13 @@ test('a scenario alone means one power loss, two members, our own daemons', () =
     keep: false,
     members: 2,
     system: 'understudy',
+    stream: false,
   });
+});
+
+test('a rate for the TCP stream asks for the stream, too', () => {
+  const { stream, streamRate } = parseLabArguments(['fig1a', '--stream-rate', '200M']) ?? {};
+  assert.deepEqual({ stream, streamRate }, { stream: true, streamRate: '200M' });
 });
 
 test('help asks for no scenario', () => {
@@ -32,5 +38,6 @@ test('what cannot be is refused with what can', () => {
   refused(['fig1a', '--system', 'carp'], /keepalived/);
   refused(['fig1a', '--system', 'keepalived', '--fault', 'cable'], /counterpart/);
   refused(['fig1a', '--pcap', '/run/x.pcapng'], /outside/);
+  refused(['fig1a', '--stream-rate', 'fast'], /200M/);
   refused(['fig1a', '--nonsense'], /nonsense/);
 });

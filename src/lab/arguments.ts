@@ -17,6 +17,9 @@ export interface LabOptions {
   readonly intervalMs?: number;
   readonly misses?: number;
   readonly system: 'understudy' | 'keepalived';
+  /** A TCP stream to the active member's own address meanwhile; its rate as iperf3 takes it, absent for no limit. */
+  readonly stream: boolean;
+  readonly streamRate?: string;
 }
 
 /** Something on the command line is wrong; the message says what and what is possible. */
@@ -43,6 +46,8 @@ ${faultNames.map((name) => `                    ${name.padEnd(12)}${faultByName(
   --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
   --misses N      missed heartbeats that mean death (3)
   --system NAME   understudy, or keepalived for comparison
+  --stream        a TCP stream (iperf3) from host-b to the active machine's own address all the while
+  --stream-rate R hold it to R bits a second, such as 200M (no limit)
 `;
 
 const options = {
@@ -55,6 +60,8 @@ const options = {
   interval: { type: 'string' },
   misses: { type: 'string' },
   system: { type: 'string', default: 'understudy' },
+  stream: { type: 'boolean', default: false },
+  'stream-rate': { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -76,6 +83,10 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
   if (faultByName(values.fault).only === 'understudy' && system !== 'understudy') {
     throw new UsageError(`--fault ${values.fault} has no counterpart in ${system}`);
   }
+  const { 'stream-rate': rate } = values;
+  if (rate !== undefined && !/^[1-9]\d*[KMG]?$/.test(rate)) {
+    throw new UsageError(`--stream-rate ${rate}: bits a second are needed, such as 200M or 1G`);
+  }
   return {
     scenario,
     fault: values.fault,
@@ -89,6 +100,8 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
       : { intervalMs: number('interval', values.interval, 1, 10_000, true) }),
     ...(values.misses === undefined ? {} : { misses: number('misses', values.misses, 1, 100) }),
     system,
+    stream: values.stream || rate !== undefined,
+    ...(rate === undefined ? {} : { streamRate: rate }),
   };
 }
 

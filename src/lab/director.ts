@@ -7,6 +7,7 @@ import type { ProbeCommand, ProbeEvent, ProbeOptions, ProbeTarget } from './prob
 import type { ProbeSummary } from './probe-record.ts';
 import type { ServiceOptions } from './service.ts';
 import { Station, scriptPath } from './station.ts';
+import type { Stream } from './stream.ts';
 import type { CaptureVerdict, Step, SwitchCommand, SwitchOptions } from './switch.ts';
 import type { System } from './system.ts';
 import type { Witnessed } from './timeline.ts';
@@ -18,6 +19,8 @@ export interface DirectorOptions {
   /** Real-time scheduling for the stations, so that what they measure is not their own lateness. */
   readonly fifo: boolean;
   readonly pcap?: string;
+  /** Flows to the active member, from one trial to the next. */
+  readonly stream?: Stream;
   readonly progress: (line: string) => void;
 }
 
@@ -76,14 +79,26 @@ export class Director {
 
   /** Resolves to the active member when every member is ready and every host is answered by the active one. */
   async ready(): Promise<MemberPlan> {
-    const active = await this.#one();
+    let active = await this.#one();
+    const agreed = async (): Promise<boolean> => {
+      const answering = this.answeringMember();
+      if (answering === undefined || answering === active) return answering === active;
+      // The role may have moved since: a machine that stood still, for one.
+      active = await this.#one();
+      return answering === active;
+    };
     await until(
-      `every host is answered by ${active.name}`,
-      () => this.answeringMember() === active,
+      'every host is answered by the active member',
+      agreed,
       readyTimeoutMs,
       () => `${[...this.#answering].map((answer) => answer.join(': ')).join('; ')}\n${this.lastWords()}`,
     );
     return active;
+  }
+
+  /** Resolves when the TCP stream, where the lab has one, flows to `member`. */
+  async aimStream(member: MemberPlan): Promise<void> {
+    await this.#options.stream?.aim(member);
   }
 
   /** Does the fault to the victim; resolves to its instant, microseconds. */
@@ -164,6 +179,7 @@ export class Director {
 
   /** Ends the stations in order, so that the capture file is complete. The daemons end with the lab. */
   async close(): Promise<void> {
+    this.#options.stream?.close();
     this.#switch.close();
     for (const { station } of this.#probes) station.close();
     await this.#switch.ended;
@@ -196,7 +212,9 @@ export class Director {
     const daemon = this.system.target(victim);
     const service = this.#services.get(victim.name)?.pid ?? 0;
     // A machine that loses power takes whole process groups with it: the daemon's checks, too.
-    const pids = { daemon: [daemon], service: [service], machine: [-Math.abs(daemon), -service] }[deed.to];
+    const stream = this.#options.stream?.serverOn(victim);
+    const machine = [-Math.abs(daemon), -service, ...(stream === undefined ? [] : [-stream])];
+    const pids = { daemon: [daemon], service: [service], machine }[deed.to];
     if (pids.includes(0)) throw new Error(`${victim.name} has no running ${deed.to}`);
     return { kind: 'signal', signal: deed.signal, pids };
   }

@@ -33,6 +33,9 @@ function heading(result: LabResult): string {
     '',
     `  ${result.system} · ${result.scenario} · ${result.fault}: ${fault}`,
     `  ${facts.join(' · ')} · Linux ${result.kernel}${result.rootless ? ' · rootless' : ''}`,
+    ...(result.stream === undefined
+      ? []
+      : [`  TCP stream beside it: ${result.stream.meanMbps} Mbit/s on average (${result.stream.rate})`]),
   ].join('\n');
 }
 

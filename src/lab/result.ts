@@ -1,5 +1,6 @@
 /** What one run of the lab found: the object that `--json` prints. */
 import type { LabPlan } from './plan.ts';
+import type { StreamResult } from './stream.ts';
 import type { Trial } from './trial.ts';
 
 export interface LabResult {
@@ -21,4 +22,6 @@ export interface LabResult {
   /** The machines and their addresses. */
   readonly plan: LabPlan;
   readonly trials: readonly Trial[];
+  /** The TCP stream beside the probes, where one was asked for. */
+  readonly stream?: StreamResult;
 }

@@ -12,6 +12,7 @@ import { StationLoop } from './loop.ts';
 import { PcapngWriter } from './pcapng.ts';
 import { type PortChange, Ports } from './ports.ts';
 import { VoiceRecord, voiceOf } from './voice.ts';
+import { voiceFilter } from './voice-filter.ts';
 
 export interface SwitchOptions {
   /** Every port of both bridges; the first `watched` are the members' LAN ports. */
@@ -95,7 +96,8 @@ const loop = new StationLoop<SwitchCommand>((command) =>
 options.ports.forEach((name, port) => {
   const watched = port < options.watched;
   if (!watched && writer === undefined) return;
-  const socket = PacketSocket.open({ interface: name, ignoreOutgoing: true });
+  const filter = writer === undefined ? { filter: voiceFilter(voices.v4) } : {};
+  const socket = PacketSocket.open({ interface: name, ignoreOutgoing: true, ...filter });
   loop.watch(socket.fd, () => {
     const atUs = monotonicUs();
     socket.receive((frame) => {

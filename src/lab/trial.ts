@@ -78,6 +78,7 @@ interface Sighting {
 export async function runTrial(director: Director, fault: Fault, trial: number): Promise<Trial> {
   const sinceUs = director.judgedUntilUs;
   const victim = await director.ready();
+  await director.aimStream(victim);
   director.progress(`trial ${trial}: ${victim.name} is active; fault: ${fault.summary}`);
   const sighting = await pull(director, fault, victim);
   const returned = await mend(director, fault, sighting);
@@ -187,6 +188,10 @@ async function takeover(
 
 async function mend(director: Director, fault: Fault, sighting: Sighting): Promise<Return> {
   const sinceUs = sighting.watchedUntil;
+  // The return, too, happens beside the stream.
+  const aimed = director.aimStream(sighting.successor ?? sighting.victim).catch((error: unknown) => {
+    sighting.troubles.push(error instanceof Error ? error.message : String(error));
+  });
   await director.mend(fault, sighting.victim);
   try {
     const active = await director.ready();
@@ -197,6 +202,7 @@ async function mend(director: Director, fault: Fault, sighting: Sighting): Promi
     sighting.troubles.push(`return to service: ${error instanceof Error ? error.message : String(error)}`);
   }
   const readyUs = monotonicUs();
+  await aimed;
   await delay(inFlightUs / 1000);
   const window = {
     fromUs: sinceUs - inFlightUs,

@@ -81,6 +81,15 @@ test('with three machines in the group, one of the other two takes over', async 
   assertHostsMoved(result);
 });
 
+test('beside a TCP stream to the active machine, too', async (context) => {
+  if (namespacesMissing(context) || programMissing(context, 'iperf3', 'iperf3')) return;
+  const options = ['--fault', 'power', '--trials', '2', '--stream-rate', '50M'];
+  const result = resultOf(await runFig1a([...calm, ...options]));
+  assertHostsMoved(result);
+  assert.equal(result.stream?.rate, '50M');
+  assert.ok(result.stream.meanMbps > 0, 'nothing flowed');
+});
+
 test('without root the same works, with an ordinary process’s heartbeat', async (context) => {
   if (namespacesMissing(context)) return;
   if (process.getuid?.() === 0 && programMissing(context, 'setpriv', 'util-linux')) return;

@@ -6,6 +6,7 @@ import { faultByName } from '../fault.ts';
 import { Keepalived } from '../keepalived.ts';
 import { type LabPlan, planFig1a } from '../plan.ts';
 import type { LabResult } from '../result.ts';
+import { Stream } from '../stream.ts';
 import type { System } from '../system.ts';
 import { buildTopology, inNamespace } from '../topology.ts';
 import { runTrial, type Trial } from '../trial.ts';
@@ -38,7 +39,12 @@ export const fig1a: Scenario = async (options, surroundings) => {
   buildTopology(plan);
   const system = makeSystem(options, plan, surroundings);
   const pcap = options.pcap;
-  const director = new Director({ plan, system, fifo, progress, ...(pcap === undefined ? {} : { pcap }) });
+  const stream = makeStream(options, plan);
+  const director = new Director({
+    ...{ plan, system, fifo, progress },
+    ...(pcap === undefined ? {} : { pcap }),
+    ...(stream === undefined ? {} : { stream }),
+  });
   const trials: Trial[] = [];
   let failure: string | undefined;
   try {
@@ -62,6 +68,7 @@ export const fig1a: Scenario = async (options, surroundings) => {
     hostSysctls: readSysctls(plan),
     plan,
     trials,
+    ...(stream === undefined ? {} : { stream: stream.result() }),
   };
   await present(result);
   await director.close();
@@ -77,6 +84,11 @@ function makeSystem(options: LabOptions, plan: LabPlan, { fifo }: Surroundings):
   if (options.system === 'keepalived')
     return new Keepalived(plan, { ...heartbeat, fifo, checked, healthPort });
   return new Understudy(plan, { ...heartbeat, fifo, checked, healthPort });
+}
+
+function makeStream(options: LabOptions, plan: LabPlan): Stream | undefined {
+  const host = plan.hosts.at(-1);
+  return options.stream && host !== undefined ? new Stream(host, options.streamRate) : undefined;
 }
 
 function readSysctls(plan: LabPlan): Record<string, string> {
