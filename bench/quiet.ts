@@ -3,7 +3,6 @@
  *
  *   node bench/quiet.ts [--minutes 10] [--hogs 4] [--cable-out] [--lan-loss 1]
  */
-import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Director } from '../src/lab/director.ts';
@@ -11,6 +10,7 @@ import { faultByName } from '../src/lab/fault.ts';
 import { switchNamespace } from '../src/lab/plan.ts';
 import { inNamespace } from '../src/lab/topology.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
+import { Hogs } from './hogs.ts';
 import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 
@@ -59,7 +59,7 @@ await rehearse(import.meta.filename, options, async (director, o) => {
   if (o.cableOut) await director.act(faultByName('cable').strike(active, director.plan), active);
   if (o.lanLoss > 0) loseOnLan(director, o.lanLoss);
   const metronome = new Metronome();
-  for (let i = 0; i < o.hogs; i++) spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+  const hogs = new Hogs(o.hogs);
   const beganUs = monotonicUs();
   let lost = 0;
   let sent = 0;
@@ -87,6 +87,7 @@ await rehearse(import.meta.filename, options, async (director, o) => {
   for (const { occurrence } of reports) codes[occurrence.code] = (codes[occurrence.code] ?? 0) + 1;
   const { transition: transitions = 0 } = codes;
   metronome.stop();
+  await hogs.stop();
   process.stdout.write(
     `quiet: ${o.minutes} min, ${o.hogs} CPU hogs${o.cableOut ? ', cable out' : ''}, ${o.lanLoss} % LAN loss: ` +
       `${transitions} changes of role, ${lost} of ${sent} requests lost, longest gap ${blackoutMs.toFixed(2)} ms, ` +

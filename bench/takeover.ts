@@ -2,7 +2,8 @@
  * Every fault, N times: how long the hosts were without the service. Prints markdown. Trials during which the machine
  * itself stood still are counted apart.
  *
- *   node bench/takeover.ts [--trials 100] [--faults power,kill] [--system keepalived] [-- more options for the lab]
+ *   node bench/takeover.ts [--trials 100] [--faults power,kill] [--system keepalived] [--hogs 4]
+ *                          [--stream] [--stream-rate 200M] [-- more options for the lab]
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { faultByName, faultNames, isFaultName } from '../src/lab/fault.ts';
 import type { LabResult } from '../src/lab/result.ts';
 import type { Trial } from '../src/lab/trial.ts';
+import { Hogs } from './hogs.ts';
 import { Metronome } from './metronome.ts';
 import { formatSpread, markdownTable } from './statistics.ts';
 
@@ -23,11 +25,18 @@ const { values, positionals } = parseArgs({
     trials: { type: 'string', default: '100' },
     faults: { type: 'string' },
     system: { type: 'string', default: 'understudy' },
+    /** CPU hogs beside the trials. */
+    hogs: { type: 'string', default: '0' },
+    stream: { type: 'boolean', default: false },
+    'stream-rate': { type: 'string' },
   },
 });
 
 function lab(fault: string): Promise<LabResult> {
+  const { 'stream-rate': rate } = values;
   const options = ['--fault', fault, '--trials', values.trials, '--system', values.system, '--json'];
+  if (values.stream) options.push('--stream');
+  if (rate !== undefined) options.push('--stream-rate', rate);
   const child = spawn(process.execPath, [cli, 'lab', 'fig1a', ...options, ...positionals], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -73,26 +82,46 @@ function row(fault: string, trials: readonly Trial[], note: string): readonly st
   ];
 }
 
-const metronome = new Metronome();
-const rows: (readonly string[])[] = [];
-const notes: string[] = [];
-const chosen = (values.faults?.split(',') ?? faultNames).filter(isFaultName);
-for (const fault of chosen) {
-  if (faultByName(fault).only === 'understudy' && values.system !== 'understudy') continue;
-  const result = await lab(fault);
-  const clean = result.trials.filter((trial) => !disturbed(trial, metronome));
-  const stalled = result.trials.filter((trial) => disturbed(trial, metronome));
-  rows.push(row(fault, clean, ''));
-  if (stalled.length > 0) rows.push(row(fault, stalled, ', machine stalled'));
-  for (const trial of result.trials) {
-    if (!trial.ok) notes.push(`- ${fault}, trial ${trial.trial}: ${trial.why.join('; ')}`);
-  }
-  if (result.failure !== undefined) notes.push(`- ${fault}: ${result.failure}`);
+interface Findings {
+  readonly rows: (readonly string[])[];
+  readonly notes: string[];
+  /** Of the TCP stream, by fault. */
+  readonly streams: string[];
 }
-metronome.stop();
+
+async function measure(metronome: Metronome, findings: Findings): Promise<void> {
+  const { rows, notes, streams } = findings;
+  const chosen = (values.faults?.split(',') ?? faultNames).filter(isFaultName);
+  for (const fault of chosen) {
+    if (faultByName(fault).only === 'understudy' && values.system !== 'understudy') continue;
+    const result = await lab(fault);
+    const clean = result.trials.filter((trial) => !disturbed(trial, metronome));
+    const stalled = result.trials.filter((trial) => disturbed(trial, metronome));
+    rows.push(row(fault, clean, ''));
+    if (stalled.length > 0) rows.push(row(fault, stalled, ', machine stalled'));
+    for (const trial of result.trials) {
+      const stall = disturbed(trial, metronome) ? ', machine stalled' : '';
+      if (!trial.ok) notes.push(`- ${fault}, trial ${trial.trial}${stall}: ${trial.why.join('; ')}`);
+    }
+    if (result.failure !== undefined) notes.push(`- ${fault}: ${result.failure}`);
+    if (result.stream !== undefined) streams.push(`${fault} ${result.stream.meanMbps} Mbit/s`);
+  }
+}
+
+const metronome = new Metronome();
+const hogs = new Hogs(Number(values.hogs));
+const findings: Findings = { rows: [], notes: [], streams: [] };
+try {
+  await measure(metronome, findings);
+} finally {
+  await hogs.stop();
+  metronome.stop();
+}
 const head = ['fault', 'ok', 'detected', 'announced', 'first answer', 'blackout', 'lost requests', 'return'];
+const streams = findings.streams.length > 0 ? `; TCP stream beside it: ${findings.streams.join(', ')}` : '';
 process.stdout.write(
-  `${values.system}; milliseconds as min / median / p99 / max; stalls of the machine: ${metronome.stalls.length}\n\n`,
+  `${values.system}, ${values.hogs} CPU hogs${streams}; milliseconds as min / median / p99 / max; ` +
+    `stalls of the machine: ${metronome.stalls.length}\n\n`,
 );
-process.stdout.write(`${markdownTable(head, rows)}\n`);
-if (notes.length > 0) process.stdout.write(`\n${notes.join('\n')}\n`);
+process.stdout.write(`${markdownTable(head, findings.rows)}\n`);
+if (findings.notes.length > 0) process.stdout.write(`\n${findings.notes.join('\n')}\n`);
