@@ -1,15 +1,17 @@
 /**
  * Nothing fails, the machine is busy: for M minutes nobody may take over and nobody outside may notice anything.
  *
- *   node bench/quiet.ts [--minutes 10] [--hogs 4] [--cable-out] [--lan-loss 1]
+ *   node bench/quiet.ts [--minutes 10] [--hogs 4] [--cable-out] [--lan-loss 1] [--garbage 1000]
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { readStatus } from '../src/lab/control-client.ts';
 import type { Director } from '../src/lab/director.ts';
 import { faultByName } from '../src/lab/fault.ts';
 import { switchNamespace } from '../src/lab/plan.ts';
 import { inNamespace } from '../src/lab/topology.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
+import { Churn, formatChurn } from './garbage.ts';
 import { Hogs } from './hogs.ts';
 import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
@@ -20,12 +22,23 @@ interface Options {
   readonly cableOut: boolean;
   /** Percent of what the members send to each other on the LAN. */
   readonly lanLoss: number;
+  /** To be made in each daemon's control plane, MiB. */
+  readonly garbage: number;
 }
 
 /** The probes remember so much; longer runs are judged in pieces. */
 const pieceMs = 60_000;
+/** What is still to be done when the time is over gets so much more, and again, milliseconds. */
+const overtimeMs = 2000;
 /** A stall so long before a change of role may be its cause, microseconds. */
 const stallReachUs = 12_000;
+
+/** What the probes saw. */
+interface Witness {
+  readonly sent: number;
+  readonly lost: number;
+  readonly blackoutMs: number;
+}
 
 function options(): Options {
   const { values } = parseArgs({
@@ -34,6 +47,7 @@ function options(): Options {
       hogs: { type: 'string', default: '4' },
       'cable-out': { type: 'boolean', default: false },
       'lan-loss': { type: 'string', default: '0' },
+      garbage: { type: 'string', default: '0' },
     },
   });
   return {
@@ -41,6 +55,7 @@ function options(): Options {
     hogs: Number(values.hogs),
     cableOut: values['cable-out'],
     lanLoss: Number(values['lan-loss']),
+    garbage: Number(values.garbage),
   };
 }
 
@@ -53,6 +68,47 @@ function loseOnLan(director: Director, percent: number): void {
   inNamespace(switchNamespace, ['nft', [chain, ...rules].join('; ')]);
 }
 
+/** Makes garbage in every daemon, spread over the run. `done` resolves when it is made, and rejects with a daemon. */
+function churn(
+  director: Director,
+  o: Options,
+): { readonly churns: readonly Churn[]; readonly done: Promise<unknown> } {
+  const { plan, system } = director;
+  const sockets = o.garbage > 0 ? plan.members.flatMap((m) => system.controlSocket?.(m) ?? []) : [];
+  const churns = sockets.map((socket) => new Churn(socket));
+  const done = Promise.all(churns.map((each) => each.run(o.garbage, o.minutes * 60_000)));
+  // Awaited at the end of the run.
+  done.catch(() => undefined);
+  return { churns, done };
+}
+
+/** Lets the time pass, and longer while `busy`; tells what the probes made of it. */
+async function watch(director: Director, minutes: number, busy: () => boolean): Promise<Witness> {
+  const witness = { sent: 0, lost: 0, blackoutMs: 0 };
+  const beganUs = monotonicUs();
+  for (let left = minutes * 60_000; left > 0 || busy(); left -= pieceMs) {
+    const fromUs = monotonicUs();
+    await delay(left > 0 ? Math.min(left, pieceMs) : overtimeMs);
+    const window = { fromUs, toUs: monotonicUs() - 100_000, faultUs: fromUs, victim: '', fencedUs: fromUs };
+    for (const summary of Object.values(await director.judgeProbes(window))) {
+      witness.lost += summary.lost;
+      witness.sent += summary.sent;
+      if (summary.intervalUs < 1000) witness.blackoutMs = Math.max(witness.blackoutMs, summary.blackoutMs);
+    }
+    const passed = ((monotonicUs() - beganUs) / 60e6).toFixed(1);
+    progress(`${passed} min: ${witness.lost} of ${witness.sent} requests lost`);
+  }
+  return witness;
+}
+
+/** How late each daemon's reactor ever was, microseconds. */
+async function lateness(director: Director): Promise<string> {
+  const { plan, system } = director;
+  const sockets = plan.members.flatMap((member) => system.controlSocket?.(member) ?? []);
+  const statuses = await Promise.all(sockets.map(readStatus));
+  return statuses.map(({ node, lateness: { maxUs } }) => `${node} ${maxUs} µs`).join(', ');
+}
+
 await rehearse(import.meta.filename, options, async (director, o) => {
   await director.open();
   const active = await director.ready();
@@ -61,20 +117,14 @@ await rehearse(import.meta.filename, options, async (director, o) => {
   const metronome = new Metronome();
   const hogs = new Hogs(o.hogs);
   const beganUs = monotonicUs();
-  let lost = 0;
-  let sent = 0;
-  let blackoutMs = 0;
-  for (let left = o.minutes * 60_000; left > 0; left -= pieceMs) {
-    const fromUs = monotonicUs();
-    await delay(Math.min(left, pieceMs));
-    const window = { fromUs, toUs: monotonicUs() - 100_000, faultUs: fromUs, victim: '', fencedUs: fromUs };
-    for (const summary of Object.values(await director.judgeProbes(window))) {
-      lost += summary.lost;
-      sent += summary.sent;
-      if (summary.intervalUs < 1000) blackoutMs = Math.max(blackoutMs, summary.blackoutMs);
-    }
-    progress(`${Math.round((monotonicUs() - beganUs) / 60e6)} min: ${lost} of ${sent} requests lost`);
-  }
+  const { churns, done } = churn(director, o);
+  let churning = true;
+  const ended = (): void => {
+    churning = false;
+  };
+  done.then(ended, ended);
+  const { sent, lost, blackoutMs } = await watch(director, o.minutes, () => churning);
+  await done;
   const reports = director.occurrences().filter(({ occurrence }) => occurrence.atUs > beganUs);
   for (const { member, occurrence } of reports) {
     if (occurrence.code !== 'transition') continue;
@@ -88,9 +138,17 @@ await rehearse(import.meta.filename, options, async (director, o) => {
   const { transition: transitions = 0 } = codes;
   metronome.stop();
   await hogs.stop();
+  const conditions = [
+    `${((monotonicUs() - beganUs) / 60e6).toFixed(1)} min`,
+    `${o.hogs} CPU hogs`,
+    ...(o.cableOut ? ['cable out'] : []),
+    `${o.lanLoss} % LAN loss`,
+    ...(churns.length > 0 ? [formatChurn(churns)] : []),
+  ];
   process.stdout.write(
-    `quiet: ${o.minutes} min, ${o.hogs} CPU hogs${o.cableOut ? ', cable out' : ''}, ${o.lanLoss} % LAN loss: ` +
+    `quiet: ${conditions.join(', ')}: ` +
       `${transitions} changes of role, ${lost} of ${sent} requests lost, longest gap ${blackoutMs.toFixed(2)} ms, ` +
+      `reactors late by at most ${await lateness(director)}; ` +
       `${metronome.stalls.length} stalls of the machine; events ${JSON.stringify(codes)}\n`,
   );
   return transitions === 0;

@@ -18,6 +18,8 @@ export interface System {
   occurrences(member: MemberPlan): readonly Occurrence[];
   /** The last words of a member's daemon, for an error message. */
   lastWords(member: MemberPlan): string;
+  /** Path of the socket on which the member's daemon answers questions. */
+  controlSocket?(member: MemberPlan): string;
   /** A planned switchover away from `from`. */
   switchover?(from: MemberPlan): Promise<void>;
 }

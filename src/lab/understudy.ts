@@ -74,7 +74,9 @@ export class Understudy implements System {
       return (await this.#status(member))?.pid === daemon.pid;
     });
     const occurrences = this.#occurrences.get(member.name) ?? [];
-    followEvents(this.#socket(member), (occurrence) => occurrences.push(occurrence)).catch(() => undefined);
+    followEvents(this.controlSocket(member), (occurrence) => occurrences.push(occurrence)).catch(
+      () => undefined,
+    );
   }
 
   target(member: MemberPlan): number {
@@ -107,20 +109,20 @@ export class Understudy implements System {
       .join('\n');
   }
 
+  controlSocket(member: MemberPlan): string {
+    return join(directory, `${member.name}.sock`);
+  }
+
   switchover(from: MemberPlan): Promise<void> {
-    return askSwitchover(this.#socket(from), 'web');
+    return askSwitchover(this.controlSocket(from), 'web');
   }
 
   async #status(member: MemberPlan): Promise<Status | undefined> {
     try {
-      return await readStatus(this.#socket(member));
+      return await readStatus(this.controlSocket(member));
     } catch {
       return undefined;
     }
-  }
-
-  #socket(member: MemberPlan): string {
-    return join(directory, `${member.name}.sock`);
   }
 
   #lease(): { readonly leaseMs: number; readonly renewMs: number } {
@@ -137,7 +139,7 @@ export class Understudy implements System {
       node: member.name,
       key: this.#key,
       stateDir: join(directory, member.name),
-      control: this.#socket(member),
+      control: this.controlSocket(member),
       heartbeat: { intervalMs: o.intervalMs, misses: o.misses },
       lease: this.#lease(),
       realtime: o.fifo ? { fifoPriority: 10 } : false,
