@@ -4,10 +4,11 @@
  *   node bench/boot.ts [--times 50]
  */
 import { parseArgs } from 'node:util';
-import type { Director } from '../src/lab/director.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
+import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
+import { type Death, doubles, formatDoubles } from './roles.ts';
 import { formatSpread } from './statistics.ts';
 
 function options(): { readonly times: number } {
@@ -15,44 +16,35 @@ function options(): { readonly times: number } {
   return { times: Number(values.times) };
 }
 
-/** Stretches of time (µs) in which a member said it was active, since `sinceUs`. */
-function activity(director: Director, name: string, sinceUs: number): { fromUs: number; toUs: number }[] {
-  const stretches: { fromUs: number; toUs: number }[] = [];
-  for (const { member, occurrence } of director.occurrences()) {
-    if (member !== name || occurrence.code !== 'transition' || occurrence.atUs < sinceUs) continue;
-    const { to, from } = occurrence.detail;
-    if (to === 'active') stretches.push({ fromUs: occurrence.atUs, toUs: Number.POSITIVE_INFINITY });
-    const last = stretches.at(-1);
-    if (from === 'active' && last !== undefined) last.toUs = occurrence.atUs;
-  }
-  return stretches;
-}
-
 await rehearse(import.meta.filename, options, async (director, { times }) => {
   const { members } = director.plan;
   const durations: number[] = [];
   const firsts: Record<string, number> = {};
-  let doubles = 0;
+  const deaths: Death[] = [];
   await director.open();
+  const metronome = new Metronome();
+  const beganUs = monotonicUs();
   for (let time = 1; time <= times; time++) {
     for (const member of members) {
-      await director.act([{ kind: 'signal', signal: 'SIGKILL', to: 'daemon' }], member);
+      const atUs = await director.act([{ kind: 'signal', signal: 'SIGKILL', to: 'daemon' }], member);
+      deaths.push({ member: member.name, atUs });
     }
     const sinceUs = monotonicUs();
     await Promise.all(members.map((member) => director.system.start(member)));
     const ready = async (): Promise<boolean> => (await director.system.view()).ready;
     await until('one is active and the other ready', ready, 20_000);
     durations.push((monotonicUs() - sinceUs) / 1000);
-    const [one = [], other = []] = members.map((member) => activity(director, member.name, sinceUs));
-    const double = one.some((a) => other.some((b) => a.fromUs < b.toUs && b.fromUs < a.toUs));
-    if (double) doubles++;
     const { active } = await director.system.view();
     firsts[active[0] ?? 'nobody'] = (firsts[active[0] ?? 'nobody'] ?? 0) + 1;
-    progress(`boot ${time}: ${active.join(' and ')}${double ? '; two at a time' : ''}`);
+    const two = doubles(director, metronome, sinceUs, deaths);
+    progress(`boot ${time}: ${active.join(' and ')}${two.length > 0 ? '; two at a time' : ''}`);
   }
+  const found = doubles(director, metronome, beganUs, deaths);
+  metronome.stop();
   process.stdout.write(
     `boot: ${times} times both at once: ready after ${formatSpread(durations, 0)} ms (min / median / p99 / max), ` +
-      `active: ${JSON.stringify(firsts)}, two active at a time: ${doubles}\n`,
+      `active: ${JSON.stringify(firsts)}, ${metronome.stalls.length} stalls of the machine\n` +
+      formatDoubles(found, beganUs),
   );
-  return doubles === 0;
+  return found.every(({ stalls }) => stalls.length > 0);
 });

@@ -11,7 +11,9 @@ import { switchNamespace } from '../src/lab/plan.ts';
 import { Station } from '../src/lab/station.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
 import type { FuzzerCommand, FuzzerOptions } from './fuzzer.ts';
+import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
+import { changesOfRole, doubles, formatDoubles } from './roles.ts';
 
 const pieceLength = 20_000;
 /** More growth than this is a leak, KiB. */
@@ -43,6 +45,7 @@ await rehearse(import.meta.filename, options, async (director, { packets, seed }
       seed,
     } satisfies FuzzerOptions,
   });
+  const metronome = new Metronome();
   const piece: FuzzerCommand = { do: 'throw', count: pieceLength };
   let sent = await fuzzer.ask<number>(piece);
   const before = residentKib(director);
@@ -55,13 +58,15 @@ await rehearse(import.meta.filename, options, async (director, { packets, seed }
   const seconds = (monotonicUs() - beganUs) / 1e6;
   const after = residentKib(director);
   const still = await director.ready();
-  const changes = director
-    .occurrences()
-    .filter(({ occurrence }) => occurrence.code === 'transition' && occurrence.atUs > beganUs).length;
+  const changes = changesOfRole(director, metronome, beganUs);
+  for (const change of changes) progress(change);
+  const found = doubles(director, metronome, beganUs, []);
+  metronome.stop();
   const growth = after.map((kib, i) => kib - (before[i] ?? 0));
   process.stdout.write(
-    `fuzz: ${sent} packets (seed ${seed}) in ${seconds.toFixed(1)} s: ${changes} changes of role, still active: ` +
-      `${still.name}, resident memory grew by ${growth.join(' and ')} KiB\n`,
+    `fuzz: ${sent} packets (seed ${seed}) in ${seconds.toFixed(1)} s: ${changes.length} changes of role, still active: ` +
+      `${still.name}, resident memory grew by ${growth.join(' and ')} KiB, ` +
+      `${metronome.stalls.length} stalls of the machine\n${formatDoubles(found, beganUs)}`,
   );
-  return changes === 0 && still === active && growth.every((kib) => kib < growthMaxKib);
+  return changes.length === 0 && still === active && growth.every((kib) => kib < growthMaxKib);
 });

@@ -11,7 +11,9 @@ import type { MemberPlan } from '../src/lab/plan.ts';
 import { inNamespace, ip } from '../src/lab/topology.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
+import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
+import { type Death, doubles, formatDoubles } from './roles.ts';
 
 function options(): { readonly times: number } {
   const { values } = parseArgs({ options: { times: { type: 'string', default: '100' } } });
@@ -34,6 +36,13 @@ function inventory(member: MemberPlan): string[] {
   ].sort();
 }
 
+/** Every link but lo has its link-local address, and duplicate address detection is over. */
+function settled(member: MemberPlan): boolean {
+  const links = member.cable === undefined ? 1 : 2;
+  const addresses = ip(['-n', member.name, '-o', 'addr', 'show']);
+  return addresses.split('inet6 fe80:').length === links + 1 && !addresses.includes('tentative');
+}
+
 function difference(before: readonly string[], after: readonly string[]): string[] {
   return [
     ...after.filter((line) => !before.includes(line)).map((line) => `left behind: ${line}`),
@@ -48,15 +57,22 @@ function tables(member: MemberPlan): string[] {
     .map((line) => `left behind: ${line}`);
 }
 
+async function kill(director: Director, victim: MemberPlan, deaths: Death[]): Promise<number> {
+  const atUs = await director.act([{ kind: 'signal', signal: 'SIGKILL', to: 'daemon' }], victim);
+  deaths.push({ member: victim.name, atUs });
+  return atUs;
+}
+
 /** Kills the victim `afterMs` after now and says what was wrong afterwards. */
 async function killOnce(
   director: Director,
   victim: MemberPlan,
   afterMs: number,
   before: readonly string[],
+  deaths: Death[],
 ): Promise<string[]> {
   await delay(afterMs);
-  const faultAt = await director.act([{ kind: 'signal', signal: 'SIGKILL', to: 'daemon' }], victim);
+  const faultAt = await kill(director, victim, deaths);
   const answered = (): boolean => {
     const member = director.answeringMember();
     return member !== undefined && member !== victim;
@@ -82,27 +98,36 @@ async function killOnce(
 
 await rehearse(import.meta.filename, options, async (director, { times }) => {
   // The link-local addresses settle first: they are part of the inventory.
-  await until('addresses are settled', () => !ip(['-n', 'primary', 'addr']).includes('tentative'));
+  await until('addresses are settled', () => director.plan.members.every(settled));
   const before = new Map(director.plan.members.map((member) => [member, inventory(member)]));
   await director.open();
+  const metronome = new Metronome();
+  const deaths: Death[] = [];
+  const beganUs = monotonicUs();
   let wrong = 0;
   for (let time = 1; time <= times; time++) {
     const active = await director.ready();
     // Every third time the standby dies first, somewhere in its start, and starts again.
     const standby = director.plan.members.find((member) => member !== active);
     if (time % 3 === 0 && standby !== undefined) {
-      await director.act([{ kind: 'signal', signal: 'SIGKILL', to: 'daemon' }], standby);
+      await kill(director, standby, deaths);
       await director.system.start(standby);
       await delay(Math.random() * 200);
-      await director.act([{ kind: 'signal', signal: 'SIGKILL', to: 'daemon' }], standby);
+      await kill(director, standby, deaths);
       await director.system.start(standby);
       await director.ready();
     }
-    const troubles = await killOnce(director, active, Math.random() * 100, before.get(active) ?? []);
+    const troubles = await killOnce(director, active, Math.random() * 100, before.get(active) ?? [], deaths);
     if (troubles.length > 0) wrong++;
     progress(`kill ${time}: ${active.name}: ${troubles.join('; ') || 'clean'}`);
     await director.system.start(active);
   }
-  process.stdout.write(`kill: ${times} times SIGKILL: ${wrong} times something was left behind or spoke\n`);
-  return wrong === 0;
+  await director.ready();
+  const found = doubles(director, metronome, beganUs, deaths);
+  metronome.stop();
+  process.stdout.write(
+    `kill: ${times} times SIGKILL: ${wrong} times something was left behind or spoke, ` +
+      `${metronome.stalls.length} stalls of the machine\n${formatDoubles(found, beganUs)}`,
+  );
+  return wrong === 0 && found.every(({ stalls }) => stalls.length > 0);
 });

@@ -15,6 +15,7 @@ import { Churn, formatChurn } from './garbage.ts';
 import { Hogs } from './hogs.ts';
 import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
+import { changesOfRole } from './roles.ts';
 
 interface Options {
   readonly minutes: number;
@@ -30,8 +31,6 @@ interface Options {
 const pieceMs = 60_000;
 /** What is still to be done when the time is over gets so much more, and again, milliseconds. */
 const overtimeMs = 2000;
-/** A stall so long before a change of role may be its cause, microseconds. */
-const stallReachUs = 12_000;
 
 /** What the probes saw. */
 interface Witness {
@@ -126,13 +125,7 @@ await rehearse(import.meta.filename, options, async (director, o) => {
   const { sent, lost, blackoutMs } = await watch(director, o.minutes, () => churning);
   await done;
   const reports = director.occurrences().filter(({ occurrence }) => occurrence.atUs > beganUs);
-  for (const { member, occurrence } of reports) {
-    if (occurrence.code !== 'transition') continue;
-    const stalls = metronome.during(occurrence.atUs - stallReachUs, occurrence.atUs);
-    const stalled = stalls.map(({ cpu, fromUs, toUs }) => `; CPU ${cpu} stood still for ${toUs - fromUs} µs`);
-    const seconds = ((occurrence.atUs - beganUs) / 1e6).toFixed(3);
-    progress(`${seconds} s  ${member}: ${occurrence.message}${stalled.join('')}`);
-  }
+  for (const change of changesOfRole(director, metronome, beganUs)) progress(change);
   const codes: Record<string, number> = {};
   for (const { occurrence } of reports) codes[occurrence.code] = (codes[occurrence.code] ?? 0) + 1;
   const { transition: transitions = 0 } = codes;
