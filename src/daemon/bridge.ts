@@ -45,6 +45,8 @@ export interface GroupLink {
   readonly interface: string;
   readonly addresses: readonly string[];
   readonly standbyAddress: 'present' | 'absent';
+  /** Has checks: at the start unhealthy until told otherwise. A reload that adds the first check leaves it false. */
+  readonly checked: boolean;
   /** LAN addresses of each member (forwarding in a switchover; never asked as neighbours). */
   readonly memberAddresses: readonly { readonly member: NodeId; readonly addresses: readonly string[] }[];
 }

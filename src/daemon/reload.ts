@@ -3,6 +3,7 @@
  * reactor opened devices, sockets and tables for it. Never costs the role.
  */
 import type { EngineConfig, GroupConfig } from '../engine/config.ts';
+import type { GroupLink } from './bridge.ts';
 import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
 
 export interface ReloadPlan {
@@ -59,7 +60,8 @@ function compareGroups(
       continue;
     }
     if (differ(before.control.checks, after.control.checks)) changed.push(`groups.${name}.checks`);
-    if (differ(before.link, after.link)) needsRestart.push(`groups.${name} (interface or addresses)`);
+    if (differ(served(before.link), served(after.link)))
+      needsRestart.push(`groups.${name} (interface or addresses)`);
     if (!sameMembers(before.engine, after.engine)) needsRestart.push(`groups.${name}.members`);
     else if (differ(before.engine, after.engine)) changed.push(`groups.${name}`);
   }
@@ -72,6 +74,12 @@ function parts(config: ResolvedConfig, name: string) {
   return control === undefined || link === undefined || engine === undefined
     ? undefined
     : { control, link, engine };
+}
+
+/** What devices and tables were made for; whether there are checks, the reactor asks at its start only. */
+function served(link: GroupLink): Omit<GroupLink, 'checked'> {
+  const { checked: _, ...rest } = link;
+  return rest;
 }
 
 function merge(running: ResolvedConfig, wanted: ResolvedConfig): ResolvedConfig {

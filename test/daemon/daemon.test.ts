@@ -280,6 +280,14 @@ test('a failing check makes the group unhealthy; taking it out by a reload makes
   assert.equal((await rig.reactor.got('health')).healthy, true);
 });
 
+test('a reload that adds the first check needs no restart', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  rig.configure({ 34: '    checks:', 35: '      - { name: t, kind: exec, command: [/bin/true] }' });
+  const answer = await rig.ask('POST', '/v1/reload');
+  assert.deepEqual(JSON.parse(answer.text), { changed: ['groups.web.checks'], needsRestart: [] });
+});
+
 test('unknown resources and methods are answered with what there is', async (context) => {
   const rig = new DaemonRig(context);
   await rig.start();

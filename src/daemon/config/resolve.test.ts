@@ -78,6 +78,13 @@ test('several peers on one LAN share its socket; a peer without a common path is
   assert.deepEqual(new Set(lan.map((path) => `${path.localAddress}:${path.port}`)).size, 1);
 });
 
+test('a group with checks is told apart: its health is unknown at the start', () => {
+  const checked = (changes: Record<number, string | null> = {}): boolean | undefined =>
+    parseConfig('u.yaml', exampleText(changes)).reactor.groups[0]?.checked;
+  assert.equal(checked(), true);
+  assert.equal(checked({ 34: null, 35: null }), false);
+});
+
 test('a node in no group is told so', () => {
   const { warnings } = parseConfig('u.yaml', exampleText({ 33: '    members: { redundant: {} }' }));
   assert.match(warnings.join(), /primary is a member of no group/);

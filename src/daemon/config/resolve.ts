@@ -146,6 +146,7 @@ function groupLink(file: ConfigFile, name: string, group: GroupEntry): GroupLink
     interface: interfaceOf(group, file.node),
     addresses: group.addresses,
     standbyAddress: group.standbyAddress,
+    checked: group.checks.length > 0,
     memberAddresses: Object.keys(group.members).map((member) => ({
       member: memberId(file, member),
       addresses: group.members[member]?.lanAddresses ?? lanAddresses(file, group, member),
