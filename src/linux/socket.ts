@@ -25,6 +25,8 @@ const IPV6_V6ONLY = 26;
 /** `struct sockaddr_in6`; the IPv4 form is shorter. */
 export const addressLength = 28;
 
+const IP_FREEBIND = 15;
+const IPV6_FREEBIND = 78;
 const SOCK_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
@@ -51,7 +53,8 @@ export type SocketOption = readonly [level: number, name: number, value: number 
 /**
  * What every socket of a path has: traffic over this interface only, `ttl` as the hop count of each packet (255
  * proves to the receiver that none was routed), and precedence over ordinary traffic, in the sender's queue and where
- * the network honours DSCP.
+ * the network honours DSCP. It opens before its address is usable (an interface made anew, an IPv6 address still
+ * tentative): until then the path is silent, and comes to life without being opened again.
  */
 export function pathOptions(interfaceName: string, family: number, ttl: number): readonly SocketOption[] {
   const common: readonly SocketOption[] = [
@@ -59,8 +62,15 @@ export function pathOptions(interfaceName: string, family: number, ttl: number):
     [SOL_SOCKET, SO_PRIORITY, interactive],
   ];
   // IP_TOS sets the priority too: it comes first.
-  if (family === AF_INET) return [[IPPROTO_IP, IP_TOS, networkControl], [IPPROTO_IP, IP_TTL, ttl], ...common];
+  if (family === AF_INET)
+    return [
+      [IPPROTO_IP, IP_TOS, networkControl],
+      [IPPROTO_IP, IP_TTL, ttl],
+      [IPPROTO_IP, IP_FREEBIND, 1],
+      ...common,
+    ];
   return [
+    [IPPROTO_IPV6, IPV6_FREEBIND, 1],
     [IPPROTO_IPV6, IPV6_V6ONLY, 1],
     [IPPROTO_IPV6, IPV6_TCLASS, networkControl],
     [IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl],

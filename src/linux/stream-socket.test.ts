@@ -8,7 +8,7 @@ import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
 import { untilReady } from '../../test/readiness.ts';
 import { formatIp, type IpAddress, parseIp } from '../wire/address.ts';
 import { EPOLLOUT } from './epoll.ts';
-import { EADDRNOTAVAIL, EINPROGRESS, ENODEV } from './errno.ts';
+import { EINPROGRESS, ENETUNREACH, ENODEV } from './errno.ts';
 import { Stream, StreamListener } from './stream-socket.ts';
 
 const port = 7169;
@@ -128,7 +128,7 @@ function tests(): void {
   test('what is refused at once is told by connectError, and the descriptor is ready', () => {
     for (const [stream, errno] of [
       [connect(near4, far4, 'lan9'), ENODEV],
-      [connect(address('203.0.113.9'), far4, 'near0'), EADDRNOTAVAIL],
+      [connect(address('203.0.113.9'), far4, 'near0'), ENETUNREACH],
     ] as const) {
       untilReady(stream.fd, EPOLLOUT);
       assert.equal(stream.connectError(), errno);
@@ -137,11 +137,25 @@ function tests(): void {
     }
   });
 
-  test('a listener’s address must be here', () => {
-    assert.throws(() => listen(address('203.0.113.9')), { errno: 'EADDRNOTAVAIL', code: 'operationFailed' });
-    const listener = listen();
-    assert.throws(() => listen(), { errno: 'EADDRINUSE', remedy: /another process/ });
+  test('a listener opens before its address is here, and hears once it is', () => {
+    const late = address('192.0.2.7');
+    const listener = listen(late);
+    ip('addr add 192.0.2.7/24 dev near0');
+    const outgoing = inPeer('peer', () => connect(far4, late));
+    untilReady(listener.fd);
+    assert.equal(listener.accept()?.from, far4);
+    outgoing.close();
+    assert.throws(() => listen(late), { errno: 'EADDRINUSE', remedy: /another process/ });
     listener.close();
+  });
+
+  test('a listener’s interface must be here', () => {
+    const link = { interface: 'lan9', localAddress: near4, minTtl: 255 };
+    assert.throws(() => StreamListener.open({ ...link, port }), {
+      errno: 'ENODEV',
+      code: 'operationFailed',
+      remedy: /lo, near0/,
+    });
   });
 
   test('silence is a timeout: of a connection with data on its way, and of one that never came about', () => {

@@ -71,7 +71,7 @@ export interface StreamLink {
 export class StreamListener {
   readonly fd: number;
 
-  /** Throws OperationError: ENODEV with the interfaces that exist, EADDRNOTAVAIL, EADDRINUSE. */
+  /** Throws OperationError: ENODEV with the interfaces that exist, EADDRINUSE. */
   static open(o: StreamLink & { readonly port: number }): StreamListener {
     const socket = new Construction({
       operation: 'listen for TCP connections',

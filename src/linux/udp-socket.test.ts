@@ -102,17 +102,49 @@ test('a refused port (ICMP) is no event', () => {
   near.close();
 });
 
-test('an address that is not here, and an interface that is not here, say what to do', () => {
-  assert.throws(() => UdpSocket.open({ interface: 'near0', localAddress: address('203.0.113.9'), port }), {
-    code: 'operationFailed',
-    errno: 'EADDRNOTAVAIL',
-    subject: '203.0.113.9 port 7169 on near0',
-    remedy: /`ip address`/,
+for (const [family, near, far, add] of [
+  ['IPv4', '192.0.2.7', '192.0.2.2', 'addr add 192.0.2.7/24 dev near0'],
+  ['IPv6', '2001:db8::7', '2001:db8::2', 'addr add 2001:db8::7/64 dev near0 nodad'],
+] as const) {
+  test(`a path opens before its ${family} address is here, and comes to life with it`, () => {
+    const sockets = pair(near, far);
+    sockets.near.send(Buffer.from('early'), 5, address(far), port);
+    ip(add);
+    assert.equal(sockets.far.send(Buffer.from('to'), 2, address(near), port), 0);
+    assert.equal(collect(sockets.near, 1)[0]?.text, 'to');
+    assert.equal(sockets.near.send(Buffer.from('fro'), 3, address(far), port), 0);
+    let heard: Heard | undefined;
+    while (heard?.text !== 'fro') heard = collect(sockets.far, 1).at(-1);
+    assert.equal(heard.from, near);
+    sockets.near.close();
+    sockets.far.close();
   });
+}
+
+test('a path opens while its IPv6 address is tentative', () => {
+  ip('addr add 2001:db8::8/64 dev near0');
+  assert.match(ip('-6 addr show dev near0'), /2001:db8::8\/64 .*tentative/);
+  UdpSocket.open({ interface: 'near0', localAddress: address('2001:db8::8'), port }).close();
+});
+
+test('an interface that is not here says what to do', () => {
   assert.throws(() => UdpSocket.open({ interface: 'lan9', localAddress: address('192.0.2.1'), port }), {
+    code: 'operationFailed',
     errno: 'ENODEV',
+    subject: '192.0.2.1 port 7169 on lan9',
     remedy: /lo, near0/,
   });
+});
+
+test('a flood is handed over in parts', () => {
+  const { near, far } = pair('192.0.2.1', '192.0.2.2');
+  for (let sent = 0; sent < 150; sent++)
+    assert.equal(near.send(Buffer.from('x'), 1, address('192.0.2.2'), port), 0);
+  const receive = (): number => far.receive(() => undefined);
+  untilReady(far.fd);
+  assert.deepEqual([receive(), receive(), receive(), receive()], [64, 64, 22, 0]);
+  near.close();
+  far.close();
 });
 
 test('a send that cannot leave gives an error number, and hearing goes on', () => {

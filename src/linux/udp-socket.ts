@@ -37,7 +37,8 @@ const bufferBytes = 1 << 20;
 /** `struct cmsghdr` (16) and an int, padded; with room for one more. */
 const controlLength = 48;
 const controlHeader = 16;
-const datagramsPerTurn = 256;
+/** A flood must not keep the caller from what else is due: the descriptor stays readable. */
+const datagramsPerTurn = 64;
 const failuresPerTurn = 8;
 
 const sendto = native<
@@ -58,8 +59,8 @@ export class UdpSocket {
   readonly #to: Buffer = pinned(addressLength);
 
   /**
-   * Sends with `ttl` (255 when absent). Throws OperationError: ENODEV with the interfaces that exist, EADDRNOTAVAIL,
-   * EADDRINUSE.
+   * Sends with `ttl` (255 when absent). Throws OperationError: ENODEV with the interfaces that exist, EADDRINUSE. An
+   * address that is not here shows as silence.
    */
   static open(o: { interface: string; localAddress: IpAddress; port: number; ttl?: number }): UdpSocket {
     const family = familyOf(o.localAddress);
@@ -85,12 +86,12 @@ export class UdpSocket {
   }
 
   /**
-   * Hands over each waiting datagram and returns how many there were (at most 256; the rest next time). What ICMP
+   * Hands over each waiting datagram and returns how many there were (at most 64; the rest next time). What ICMP
    * said about earlier datagrams is passed over: silence is judged by whoever counts heartbeats.
    */
-  receive(each: EachDatagram): number {
+  receive(each: EachDatagram, max: number = datagramsPerTurn): number {
     let total = 0;
-    for (let failures = 0; total < datagramsPerTurn && failures < failuresPerTurn; ) {
+    for (let failures = 0; total < max && failures < failuresPerTurn; ) {
       const count = this.#incoming.receive(this.fd, slots);
       if (count === -EAGAIN || count === 0) break;
       if (count < 0) failures++;
