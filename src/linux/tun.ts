@@ -3,7 +3,7 @@
  * persistent: when the last descriptor is closed, or the process dies by whatever signal, the device goes, and with
  * it every address and route on it.
  */
-import { EBUSY, EINVAL, ENOENT } from './errno.ts';
+import { EAGAIN, EBUSY, EINTR, EINVAL, ENOENT } from './errno.ts';
 import { OperationError } from './errors.ts';
 import { closeDescriptor, lastErrno, native } from './ffi.ts';
 import { interfaceRequest } from './interfaces.ts';
@@ -63,9 +63,17 @@ export class Tun {
     this.name = name;
   }
 
-  /** Takes the next packet that the kernel sends into the device: its length, or -1 when none waits. */
+  /**
+   * Takes the next packet that the kernel sends into the device: its length, or -1 when none waits. Throws
+   * OperationError when the device is gone: its descriptor would be ready for ever.
+   */
   read(into: Uint8Array): number {
-    return read(this.fd, into, into.length);
+    const length = read(this.fd, into, into.length);
+    if (length >= 0) return length;
+    const errno = lastErrno();
+    if (errno === EAGAIN || errno === EINTR) return -1;
+    const remedy = 'somebody deleted the device; start the daemon again';
+    throw new OperationError({ operation: 'read packet', subject: this.name, errno, remedy });
   }
 
   /** Lets the kernel receive the first `length` bytes as a packet on the device. 0 or the error number. */

@@ -130,6 +130,7 @@ test('an announcement has both ARP forms and the advertisement, and asks each ho
   say(question4);
   say(question6);
   assert.equal(responder.announce(7, true), 0);
+  responder.ask();
   const heard = heardUntil((frame) => frame.kind === 'solicitation' && frame.targetIp === host6);
   const arp = heard.filter((frame) => frame.kind === 'arp');
   assert.deepEqual(
@@ -147,6 +148,7 @@ test('an announcement has both ARP forms and the advertisement, and asks each ho
 test('without asking, only the broadcast forms leave; members are never asked', () => {
   say(arpQuestion(theirs, ip4('192.0.2.2'), ours, shared4));
   assert.equal(responder.announce(7, true), 0);
+  responder.ask();
   const asked = heardUntil((frame) => frame.kind === 'solicitation');
   assert.ok(asked.every((frame) => frame.kind !== 'arp' || frame.targetIp !== ip4('192.0.2.2')));
   assert.equal(responder.announce(7, false), 0);
@@ -156,8 +158,9 @@ test('without asking, only the broadcast forms leave; members are never asked', 
 
 test('after a change of MAC everything said is with the new one', () => {
   ip('link set lan0 address 02:00:5e:00:53:03');
-  responder.refresh();
+  responder.changeMac();
   assert.equal(responder.announce(7, true), 0);
+  responder.ask();
   const heard = heardUntil((frame) => frame.kind === 'solicitation');
   assert.ok(heard.every((frame) => formatMac(frame.source) === '02:00:5e:00:53:03'));
 });

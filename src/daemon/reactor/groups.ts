@@ -4,6 +4,7 @@
  */
 import { monotonicUs } from '../../linux/clock.ts';
 import { errnoName } from '../../linux/errno.ts';
+import { OperationError } from '../../linux/errors.ts';
 import { Fence } from '../../linux/fence/fence.ts';
 import { destroyTcpSockets } from '../../linux/sockdiag.ts';
 import { formatIp, type IpAddress, isIpv4 } from '../../wire/address.ts';
@@ -15,6 +16,9 @@ import { Ownership } from './ownership.ts';
 import { addressOf } from './paths.ts';
 import { type Claimed, Responder } from './responder.ts';
 
+/** How long connections on an address that was given up are kept for the case that it is taken again, microseconds. */
+const connectionsKeptUs = 1_000_000;
+
 export class Groups {
   readonly lease: Lease;
   readonly hold: HoldQueue;
@@ -23,12 +27,17 @@ export class Groups {
   readonly #ownership: Ownership;
   readonly #links: ReadonlyMap<GroupId, GroupLink>;
   readonly #report: (report: ReactorReport) => void;
-  /** Addresses yielded in this turn: the other thread ends the connections on them. */
-  readonly #yielded: Set<IpAddress> = new Set();
+  readonly #interfaces: ReadonlySet<string>;
+  readonly #active: Set<GroupId> = new Set();
+  /** Groups given up, and when: the other thread ends the connections on their addresses. */
+  readonly #yielded: Map<GroupId, number> = new Map();
+  /** Sockets of interfaces that are gone; closing one takes the kernel longer than a lease can wait. */
+  readonly #graves: { close(): void }[] = [];
 
   /** In this order: the fence, then the addresses, then who answers for them. */
   constructor(config: ReactorConfig, claimed: Claimed, report: (report: ReactorReport) => void) {
     this.#report = report;
+    this.#interfaces = new Set([...config.groups, ...config.paths].map((one) => one.interface));
     this.#links = new Map(config.groups.map((link) => [link.id, link]));
     this.#fence = Fence.arm({
       instance: config.instance,
@@ -45,8 +54,12 @@ export class Groups {
     const groupOf = new Map(
       config.groups.flatMap((link) => link.addresses.map((a) => [addressOf(a), link.id])),
     );
-    this.hold = new HoldQueue(config.instance, this.#fence, config.holdBytesMax, (address) =>
-      groupOf.get(address),
+    this.hold = new HoldQueue(
+      config.instance,
+      this.#fence,
+      config.holdBytesMax,
+      (address) => groupOf.get(address),
+      (group) => this.#active.has(group),
     );
     const responders = new Map<string, Responder>();
     for (const name of new Set(config.groups.map((link) => link.interface))) {
@@ -58,18 +71,26 @@ export class Groups {
 
   /** Opens the fence; false when the kernel or the clock objected. */
   acquire(group: GroupId, nowUs: number): boolean {
-    this.#ownership.activate(group);
-    for (const address of this.#ownership.addresses(group)) this.#yielded.delete(address);
-    if (this.lease.acquire(group, nowUs, monotonicUs)) return true;
-    this.#ownership.deactivate(group);
+    const opened = this.#attempt('take over', group, () => {
+      this.#ownership.activate(group);
+      return this.lease.acquire(group, nowUs, monotonicUs);
+    });
+    if (opened === true) {
+      this.#active.add(group);
+      this.#yielded.delete(group);
+      return true;
+    }
+    this.#attempt('take back', group, () => this.#ownership.deactivate(group));
     return false;
   }
 
   /** Closes the fence first of all. */
-  yield(group: GroupId): void {
+  yield(group: GroupId, nowUs: number): void {
     this.lease.yield(group);
-    this.#ownership.deactivate(group);
-    for (const address of this.#ownership.addresses(group)) this.#yielded.add(address);
+    this.#active.delete(group);
+    this.#yielded.set(group, nowUs);
+    this.hold.discard(group);
+    this.#attempt('take back', group, () => this.#ownership.deactivate(group));
   }
 
   answer(group: GroupId, on: boolean): void {
@@ -101,15 +122,39 @@ export class Groups {
     });
   }
 
-  /** The addresses given up since it was asked last, and not taken again. */
-  takeYielded(): readonly string[] {
-    if (this.#yielded.size === 0) return [];
-    const addresses = [...this.#yielded].map(formatIp);
-    this.#yielded.clear();
-    return addresses;
+  /** There is something to go on with in the next turn. */
+  get busy(): boolean {
+    if (this.hold.delivering) return true;
+    for (const responder of this.responders.values()) if (responder.asking) return true;
+    return false;
   }
 
-  /** Interfaces appeared or changed: the fence covers what exists now. */
+  /** The next slices of what takes more than one turn. */
+  proceed(): void {
+    this.hold.proceed();
+    for (const responder of this.responders.values()) responder.ask();
+  }
+
+  /**
+   * The addresses given up a while ago and not taken again. Not sooner: a lapse of the lease is mended within
+   * milliseconds, and the fence keeps their connections silent meanwhile.
+   */
+  takeYielded(nowUs: number): readonly string[] {
+    const due = [...this.#yielded].filter(([, sinceUs]) => nowUs - sinceUs >= connectionsKeptUs);
+    for (const [group] of due) this.#yielded.delete(group);
+    return due.flatMap(([group]) => this.#links.get(group)?.addresses ?? []);
+  }
+
+  /** An interface came, came back, or has another MAC (`rebind` false). Throws OperationError; try again later then. */
+  appeared(name: string, rebind: boolean): void {
+    const responder = this.responders.get(name);
+    this.#ownership.quiet(this.#interfaces.has(name) ? [name] : []);
+    if (responder === undefined) return;
+    if (rebind) this.#graves.push(responder.reopen());
+    else responder.changeMac();
+  }
+
+  /** Interfaces appeared: the fence covers what exists now. Throws OperationError. */
   rearm(): void {
     this.#fence.rearm();
   }
@@ -122,16 +167,24 @@ export class Groups {
     }
   }
 
-  /** While nothing is held no renewal would notice that somebody flushed the fence: so it is looked at. */
+  /** Once a second: somebody may have flushed the fence; sockets to close wait for a moment without a lease. */
   inspect(): void {
-    if (this.lease.held || this.#fence.isWhole()) return;
-    this.#fence.rearm();
-    this.#report({ code: 'restored', what: 'the fence, which somebody removed' });
+    if (!this.#fence.isWhole()) {
+      this.#fence.rearm();
+      this.#report({ code: 'restored', what: 'the fence, which somebody removed' });
+    }
+    if (!this.lease.held) this.#graves.pop()?.close();
+    const overflowed = this.hold.takeOverflow();
+    if (overflowed > 0) {
+      const message = `${overflowed} packets found the queue full; raise switchover.holdBytes`;
+      this.#report({ code: 'trouble', operation: 'hold packets', message });
+    }
   }
 
   /** A clean stop: nothing is held any more. Voices first, then addresses, the fence last. */
   close(): void {
     for (const responder of this.responders.values()) responder.close();
+    for (const grave of this.#graves) grave.close();
     // The fence goes too: connections that outlive their address would speak for it from here.
     for (const link of this.#links.values()) {
       for (const text of link.addresses) this.#destroy(addressOf(text));
@@ -148,6 +201,17 @@ export class Groups {
       destroyTcpSockets(address);
     } catch (error) {
       this.#report({ code: 'trouble', operation: 'destroy sockets', message: messageOf(error) });
+    }
+  }
+
+  /** What the kernel refuses in the middle of a turn is reported; the engine is told, and the process lives. */
+  #attempt<Result>(operation: string, group: GroupId, work: () => Result): Result | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      this.#report({ code: 'trouble', operation, message: `${this.#where(group)}: ${error.message}` });
+      return undefined;
     }
   }
 

@@ -13,6 +13,8 @@ import { type IpAddress, type MacAddress, readIpv4, readIpv6, writeMac } from '.
 import type { GroupId } from '../../wire/control/message.ts';
 
 const frameMax = 65_550;
+/** So many frames are read or written in one go: some 300 µs. */
+const framesPerTurn = 128;
 /** The IPv4 dummy address, 192.0.0.8 (RFC 7600 §4.8): never routed, never ours to answer for. */
 const dummy = readIpv4(Uint8Array.of(192, 0, 0, 8), 0);
 const etherTypeOffset = 12;
@@ -28,22 +30,26 @@ export class HoldQueue {
   readonly #mac: MacAddress;
   readonly #bytesMax: number;
   readonly #groupOf: (address: IpAddress) => GroupId | undefined;
+  readonly #serves: (group: GroupId) => boolean;
   readonly #queues: Map<GroupId, Uint8Array[]> = new Map();
+  /** Groups whose queue is being written back, a slice per turn. */
+  readonly #delivering: Set<GroupId> = new Set();
   readonly #buffer: Uint8Array = new Uint8Array(frameMax);
   #bytes = 0;
-  /** Frames that found the queue full since the start. */
-  overflowed = 0;
+  #overflowed = 0;
 
   constructor(
     instance: string,
     fence: Fence,
     bytesMax: number,
     groupOf: (address: IpAddress) => GroupId | undefined,
+    serves: (group: GroupId) => boolean,
   ) {
     this.device = holdDevice(instance);
     this.#fence = fence;
     this.#bytesMax = bytesMax;
     this.#groupOf = groupOf;
+    this.#serves = serves;
     this.#tap = Tun.open({ name: this.device, kind: 'tap' });
     // Replies leave by another interface: a strict reverse path check would drop every frame written back, and a loose
     // one does so too on a device without an address.
@@ -69,9 +75,9 @@ export class HoldQueue {
     this.#fence.divertTo(group, this.device);
   }
 
-  /** The TAP is readable: keep, or pass on what a group no longer held left behind in the device. */
+  /** The TAP is readable: keep what is held; pass on what came while a delivery ended. */
   receive(): void {
-    for (;;) {
+    for (let frames = 0; frames < framesPerTurn; frames++) {
       const length = this.#tap.read(this.#buffer);
       if (length < 14) return;
       const frame = this.#buffer.subarray(0, length);
@@ -79,44 +85,68 @@ export class HoldQueue {
       if (group === undefined) continue; // the kernel's own chatter on the TAP
       const queue = this.#queues.get(group);
       writeMac(frame, 0, this.#mac);
-      if (queue === undefined) this.#tap.write(frame, length);
-      else this.#keep(queue, frame);
+      if (queue !== undefined) this.#keep(queue, frame);
+      // What a discarded queue left in the device must not be executed here: only the active member's is.
+      else if (this.#serves(group)) this.#tap.write(frame, length);
     }
   }
 
-  /** In order: what is in the device, what is queued, then the diversion ends, then what came meanwhile. */
+  /** Begins to write back what is held, in order; the diversion ends when there is nothing left. */
   deliver(group: GroupId): void {
-    this.receive();
-    const queue = this.#queues.get(group);
-    if (queue === undefined) return;
-    this.#queues.delete(group);
-    for (const frame of queue) {
-      this.#bytes -= frame.length;
-      this.#tap.write(frame, frame.length);
+    if (!this.#queues.has(group)) return;
+    this.#delivering.add(group);
+    this.proceed();
+  }
+
+  /** There is more to write back. */
+  get delivering(): boolean {
+    return this.#delivering.size > 0;
+  }
+
+  /** Writes the next slice. Frames that arrive meanwhile are kept behind the others. */
+  proceed(): void {
+    for (const group of this.#delivering) {
+      this.receive();
+      const queue = this.#queues.get(group) ?? [];
+      for (const frame of queue.splice(0, framesPerTurn)) {
+        this.#bytes -= costOf(frame);
+        this.#tap.write(frame, frame.length);
+      }
+      if (queue.length > 0) continue;
+      this.#forget(group);
+      this.receive();
     }
-    this.#fence.stopDiverting(group);
-    this.receive();
   }
 
   discard(group: GroupId): void {
-    const queue = this.#queues.get(group);
-    if (queue === undefined) return;
-    this.#queues.delete(group);
-    for (const frame of queue) this.#bytes -= frame.length;
-    this.#fence.stopDiverting(group);
+    if (this.#queues.has(group)) this.#forget(group);
   }
 
   close(): void {
     this.#tap.close();
   }
 
+  #forget(group: GroupId): void {
+    for (const frame of this.#queues.get(group) ?? []) this.#bytes -= costOf(frame);
+    this.#queues.delete(group);
+    this.#delivering.delete(group);
+    this.#fence.stopDiverting(group);
+  }
+
   #keep(queue: Uint8Array[], frame: Uint8Array): void {
-    if (this.#bytes + frame.length > this.#bytesMax) {
-      this.overflowed++;
+    if (this.#bytes + costOf(frame) > this.#bytesMax) {
+      this.#overflowed++;
       return;
     }
-    this.#bytes += frame.length;
+    this.#bytes += costOf(frame);
     queue.push(frame.slice());
+  }
+
+  /** Frames that found the queue full since this was asked last. */
+  takeOverflow(): number {
+    const overflowed = this.#overflowed;
+    this.#overflowed = 0;
+    return overflowed;
   }
 
   #groupFor(frame: Uint8Array): GroupId | undefined {
@@ -127,6 +157,11 @@ export class HoldQueue {
       return this.#groupOf(readIpv6(frame, ipv6Destination));
     return undefined;
   }
+}
+
+/** A frame's share of the bound: its bytes, and what an array of them costs. */
+function costOf(frame: Uint8Array): number {
+  return frame.length + 128;
 }
 
 /** Known before the device exists: the fence exempts it by name. */

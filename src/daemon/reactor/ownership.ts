@@ -27,6 +27,8 @@ function quietDevice(name: string, addresses: readonly IpAddress[]): readonly Se
   if (addresses.every(isIpv4)) return [inet];
   return [
     inet,
+    // `absent` addresses are added at the takeover: a default that switches IPv6 off must not be found out then.
+    [['net', 'ipv6', 'conf', name, 'disable_ipv6'], '0'],
     [['net', 'ipv6', 'conf', name, 'accept_ra'], '0'],
     [['net', 'ipv6', 'conf', name, 'router_solicitations'], '0'],
   ];
@@ -57,16 +59,28 @@ export class Ownership {
     this.#groups = new Map(
       config.groups.map((link) => [link.id, { link, addresses: link.addresses.map(addressOf) }]),
     );
-    for (const [path, value] of settings(config)) this.#journal.set(path, value);
+    this.quiet(interfacesOf(config));
     this.device = `us${config.instance}`;
     this.#tun = Tun.open({ name: this.device, kind: 'tun' });
-    for (const [path, value] of quietDevice(this.device, this.#wanted())) writeSysctl(path, value);
+    for (const [path, value] of quietDevice(
+      this.device,
+      [...this.#groups.values()].flatMap(({ addresses }) => addresses),
+    ))
+      writeSysctl(path, value);
     this.#index = interfaceIndex(this.device);
     this.#route.batch([
       setAddrGenModeNone(this.#index),
       setLinkUp(this.#index),
       ...this.#wanted().map((a) => this.#add(a)),
     ]);
+  }
+
+  /** Makes the kernel hold its tongue on these interfaces; again when one came back, with its settings lost. */
+  quiet(interfaces: Iterable<string>): void {
+    this.#journal.set(['net', 'ipv4', 'conf', 'all', 'send_redirects'], '0');
+    for (const name of interfaces) {
+      for (const [path, value] of quietInterface(name)) this.#journal.set(path, value);
+    }
   }
 
   /** `standbyAddress: absent` groups get their addresses now, in one batch. */
@@ -85,6 +99,10 @@ export class Ownership {
 
   /** Somebody deleted an address of ours or set the device down: puts back what is missing and names it. */
   restore(): readonly IpAddress[] {
+    const links = this.#route.links();
+    if (!links.some((link) => link.index === this.#index)) {
+      throw new Error(`somebody deleted ${this.device}, which holds the addresses; start the daemon again`);
+    }
     const present = new Set(
       this.#route
         .addresses()
@@ -92,7 +110,7 @@ export class Ownership {
         .map((one) => one.address),
     );
     const missing = this.#wanted().filter((address) => !present.has(address));
-    const down = this.#route.links().some((link) => link.index === this.#index && !link.up);
+    const down = links.some((link) => link.index === this.#index && !link.up);
     if (missing.length > 0 || down) {
       this.#route.batch([setLinkUp(this.#index), ...missing.map((address) => this.#add(address))]);
     }
@@ -141,13 +159,9 @@ function prefixOf(address: IpAddress): number {
   return isIpv4(address) ? 32 : 128;
 }
 
-function settings(config: ReactorConfig): readonly Setting[] {
-  const interfaces = new Set([
+function interfacesOf(config: ReactorConfig): ReadonlySet<string> {
+  return new Set([
     ...config.groups.map((group) => group.interface),
     ...config.paths.map((path) => path.interface),
   ]);
-  return [
-    [['net', 'ipv4', 'conf', 'all', 'send_redirects'], '0'],
-    ...[...interfaces].flatMap((name) => quietInterface(name)),
-  ];
 }

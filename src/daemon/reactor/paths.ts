@@ -28,6 +28,9 @@ export interface Path {
   carrier: boolean;
 }
 
+/** So many are read from one socket in one turn: some 200 µs when each must be hashed. */
+const datagramsPerTurn = 64;
+
 /** Handed each believed message while a socket is drained. */
 export type Believed = (path: Path, message: ControlMessage) => void;
 
@@ -57,15 +60,16 @@ export class Paths {
     return this.all.find((one) => one.link.peer === peer && one.link.path === path);
   }
 
-  /** Reads the socket dry; every datagram that passes the gates goes to `believed`. */
-  receive(socket: UdpSocket, believed: Believed): void {
-    socket.receive((bytes, from, _port, ttl) => {
+  /** Reads a turn's share; every datagram that passes the gates goes to `believed`. False: there may be more. */
+  receive(socket: UdpSocket, believed: Believed): boolean {
+    const read = socket.receive((bytes, from, _port, ttl) => {
       const path = this.all.find((one) => one.socket === socket && one.peerAddress === from);
       if (path === undefined) return this.count('unknownSender');
       if (!hopsAllowed(ttl, path.link.hops)) return this.count('tooManyHops');
       const message = this.open(path, bytes);
       if (message !== undefined) believed(path, message);
-    });
+    }, datagramsPerTurn);
+    return read < datagramsPerTurn;
   }
 
   /** The last three gates: HMAC, format, freshness. Used for datagrams and for the first bytes of a tether. */
@@ -125,7 +129,7 @@ export class Paths {
 
   /** An interface came back under a new index: its sockets are bound to the old one and hear nothing. */
   reopen(interfaceName: string): void {
-    for (const [key, socket] of this.#sockets) {
+    for (const [key, socket] of [...this.#sockets]) {
       const users = this.all.filter((path) => path.socket === socket);
       if (users[0]?.link.interface !== interfaceName) continue;
       socket.close();

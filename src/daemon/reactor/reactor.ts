@@ -19,6 +19,7 @@ import {
 } from '../../wire/control/message.ts';
 import { hmacSha256 } from '../../wire/control/sha256.ts';
 import type { FromReactor, ReactorConfig, ReactorReport, ToReactor } from '../bridge.ts';
+import { Bindings } from './bindings.ts';
 import { Groups } from './groups.ts';
 import { addressOf, type Outgoing, Paths } from './paths.ts';
 import { rehearse } from './rehearsal.ts';
@@ -38,12 +39,18 @@ export interface BootRecord {
 /** The other plane's messages; `descriptor` becomes readable when there are some. */
 export interface Mailbox {
   readonly descriptor: number;
+  /** Makes the descriptor unreadable until the next message. */
+  drain(): void;
   take(): ToReactor | undefined;
   post(message: FromReactor): void;
 }
 
 /** How often an unheld fence is looked at, and how often one stranger's claim is reported, microseconds. */
 const inspectIntervalUs = 1_000_000;
+/** So often at most the engine hears of claims of one group, microseconds: a storm of them says nothing new. */
+const claimIntervalUs = 50_000;
+/** So many turns in a row may end with something unread before silence is judged all the same: a few milliseconds. */
+const wetTurnsMax = 16;
 /** So many turns in a row that were due before they began mean a deadline that never moves. */
 const spinsMax = 10_000;
 
@@ -56,13 +63,19 @@ export class Reactor {
   readonly #paths: Paths;
   readonly #tethers: Tethers;
   readonly #engine: Engine;
+  readonly #bindings: Bindings;
   readonly #outbox: FromReactor[] = [];
   readonly #checks: Map<GroupId, { healthy: boolean; reason: string }> = new Map();
+  readonly #claimFedUs: Map<GroupId, number> = new Map();
   readonly #claimReportedUs: Map<GroupId, number> = new Map();
   #config: ReactorConfig;
   #now: Instant;
   #running = false;
   #ended = false;
+  /** Interfaces arrived in this turn. */
+  #arrived = false;
+  /** So many turns in a row left something unread in a control socket. */
+  #wet = 0;
   #inspectAtUs: number;
   #late = { lastUs: 0, maxUs: 0 };
 
@@ -79,7 +92,11 @@ export class Reactor {
     this.#inspectAtUs = this.#now + inspectIntervalUs;
     this.#surroundings = new Surroundings(memberAddresses(config), {
       carrier: (name, up) => this.#carrier(name, up),
-      appeared: (name) => this.#appeared(name),
+      appeared: (name, rebind) => {
+        if (!this.#running) return;
+        this.#bindings.arrived(name, rebind);
+        this.#arrived = true;
+      },
       disturbed: (index) => this.#running && this.#groups.restore(index),
       host: (index, address, mac) => this.#host(index, address, mac),
     });
@@ -96,7 +113,17 @@ export class Reactor {
     this.#tethers = new Tethers(config.engine.self, this.#paths, this.#watch, (path, up, proof, boot) =>
       this.#feed({ kind: 'tether', peer: path.link.peer, path: path.link.path, up, proof, boot }),
     );
-    this.#watchAll();
+    this.#watch.readable(mailbox.descriptor, () => this.#readMailbox());
+    this.#watch.readable(this.#surroundings.fd, () => this.#surroundings.receive());
+    const bound = { watch: this.#watch, groups: this.#groups, paths: this.#paths, tethers: this.#tethers };
+    this.#bindings = new Bindings(bound, {
+      believed: (path, message) => {
+        this.#tethers.tend(path, this.#now);
+        this.#feed({ kind: 'message', path: path.link.path, message });
+      },
+      settled: (name) => this.#settled(name),
+      report: (report) => this.#say(report),
+    });
   }
 
   /** Returns when the engine has stopped in order; throws when an invariant broke. */
@@ -126,18 +153,28 @@ export class Reactor {
     }
     this.#feed({ kind: 'turn', lateUs });
     this.#watch.dispatch(ready);
-    this.#feed({ kind: 'drained' });
-    const addresses = this.#groups.takeYielded();
-    if (addresses.length > 0) this.#outbox.push({ kind: 'yielded', addresses });
-    if (this.#now >= this.#inspectAtUs) {
-      this.#inspectAtUs = this.#now + inspectIntervalUs;
-      this.#groups.inspect();
-    }
+    // A flood that keeps a socket from running dry may put silence off, but not for ever.
+    this.#wet = this.#bindings.takeDry() ? 0 : this.#wet + 1;
+    if (this.#wet === 0 || this.#wet > wetTurnsMax) this.#feed({ kind: 'drained' });
+    this.#groups.proceed();
+    if (this.#arrived) this.#bindings.settle();
+    this.#arrived = false;
+    if (this.#now >= this.#inspectAtUs) this.#inspect();
     for (const message of this.#outbox) this.#mailbox.post(message);
     this.#outbox.length = 0;
   }
 
+  /** Once a second: what nobody tells us about, and what was refused before. */
+  #inspect(): void {
+    this.#inspectAtUs = this.#now + inspectIntervalUs;
+    this.#groups.inspect();
+    if (this.#bindings.unsettled) this.#bindings.settle();
+    const addresses = this.#groups.takeYielded(this.#now);
+    if (addresses.length > 0) this.#outbox.push({ kind: 'yielded', addresses });
+  }
+
   #plannedUs(): number {
+    if (this.#groups.busy || this.#wet > 0) return this.#now;
     return Math.min(
       this.#engine.nextDeadline() ?? Number.POSITIVE_INFINITY,
       this.#groups.lease.nextUs ?? Number.POSITIVE_INFINITY,
@@ -163,7 +200,7 @@ export class Reactor {
         return this.#engine.handle({ kind: 'acquired', group: effect.group, ok }, this.#now);
       }
       case 'yield':
-        return this.#groups.yield(effect.group);
+        return this.#groups.yield(effect.group, this.#now);
       case 'answer':
         return this.#groups.answer(effect.group, effect.on);
       case 'announce':
@@ -218,28 +255,9 @@ export class Reactor {
     }
   }
 
-  #watchAll(): void {
-    this.#watch.readable(this.#mailbox.descriptor, () => this.#readMailbox());
-    this.#watch.readable(this.#surroundings.fd, () => this.#surroundings.receive());
-    this.#watch.readable(this.#groups.hold.fd, () => this.#groups.hold.receive());
-    for (const responder of this.#groups.responders.values()) {
-      this.#watch.readable(responder.fd, () => responder.receive());
-    }
-    this.#watchPaths();
-  }
-
-  #watchPaths(): void {
-    for (const socket of this.#paths.sockets()) {
-      this.#watch.readable(socket.fd, () =>
-        this.#paths.receive(socket, (path, message) => {
-          this.#tethers.tend(path, this.#now);
-          this.#feed({ kind: 'message', path: path.link.path, message });
-        }),
-      );
-    }
-  }
-
   #readMailbox(): void {
+    // Before reading: what is posted while we read signals again.
+    this.#mailbox.drain();
     for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take()) {
       switch (message.kind) {
         case 'health':
@@ -281,25 +299,23 @@ export class Reactor {
 
   /** A group is healthy when its checks are and its LAN has carrier: without it nobody can be served from here. */
   #judgeHealth(group: GroupId): void {
-    const interfaceName = this.#config.groups.find((one) => one.id === group)?.interface;
+    const link = this.#config.groups.find((one) => one.id === group);
+    const interfaceName = link?.interface;
     const carrier = interfaceName === undefined || this.#surroundings.carrierOf(interfaceName);
-    const checks = this.#checks.get(group) ?? { healthy: true, reason: '' };
+    const checks = this.#checks.get(group) ?? {
+      healthy: link?.checked !== true,
+      reason: 'no check has run yet',
+    };
     const reason = carrier ? checks.reason : `${interfaceName} has no carrier`;
     this.#feed({ kind: 'health', group, healthy: carrier && checks.healthy, reason });
   }
 
-  #appeared(name: string): void {
-    if (!this.#running) return;
-    this.#groups.rearm();
-    const responder = this.#groups.responders.get(name);
-    if (responder !== undefined) {
-      this.#watch.forget(responder.fd);
-      responder.refresh();
-      this.#watch.readable(responder.fd, () => responder.receive());
+  /** Hosts must learn a new MAC; a sense of having been away is evidence enough. */
+  #settled(name: string): void {
+    for (const group of this.#config.groups) {
+      if (group.interface === name)
+        this.#feed({ kind: 'evidence', group: group.id, reason: 'carrierReturned' });
     }
-    for (const socket of this.#paths.sockets()) this.#watch.forget(socket.fd);
-    this.#paths.reopen(name);
-    this.#watchPaths();
   }
 
   #host(index: number, address: IpAddress, mac: MacAddress): void {
@@ -320,6 +336,8 @@ export class Reactor {
       this.#claimReportedUs.set(group, this.#now);
       this.#say({ code: 'foreignClaim', group, ...describeClaim(address, mac) });
     }
+    if (this.#now - (this.#claimFedUs.get(group) ?? Number.NEGATIVE_INFINITY) < claimIntervalUs) return;
+    this.#claimFedUs.set(group, this.#now);
     this.#feed({ kind: 'claim', group, member });
   }
 

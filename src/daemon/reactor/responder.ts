@@ -30,6 +30,10 @@ import {
 import type { GroupLink } from '../bridge.ts';
 import { Hosts } from './hosts.ts';
 import { addressOf } from './paths.ts';
+import { Questions } from './questions.ts';
+
+/** So many frames are read in one turn; the rest waits for the next. */
+const framesPerTurn = 64;
 
 /** Somebody whose MAC is not ours said that a group address is his. */
 export type Claimed = (group: GroupId, address: IpAddress, mac: MacAddress) => void;
@@ -44,10 +48,11 @@ export class Responder {
   readonly #announcements: Map<GroupId, readonly Uint8Array[]> = new Map();
   /** What this turn answers; sent in one call when the socket is dry. */
   readonly #answers: Uint8Array[] = [];
+  readonly #questions: Questions = new Questions();
   #socket: PacketSocket;
   #solicited: SolicitedNodes;
   #mac: MacAddress;
-  readonly #router: boolean;
+  #router: boolean;
 
   constructor(interfaceName: string, groups: readonly GroupLink[], claimed: Claimed) {
     this.interface = interfaceName;
@@ -61,7 +66,7 @@ export class Responder {
     this.#router = forwards(interfaceName);
     this.#makeAnnouncements();
     const members = groups.flatMap((group) => group.memberAddresses.flatMap((member) => member.addresses));
-    this.hosts = new Hosts(this.#mac, [...this.#groupOf.keys()], new Set(members.map(addressOf)));
+    this.hosts = new Hosts(new Set([...this.#groupOf.keys(), ...members.map(addressOf)]));
     this.#socket = this.#openSocket();
     this.#solicited = this.#join();
   }
@@ -78,46 +83,65 @@ export class Responder {
   answer(group: GroupId, on: boolean): void {
     if (on) this.#answering.add(group);
     else this.#answering.delete(group);
+    if (!on) this.#questions.drop(group);
   }
 
   answers(group: GroupId): boolean {
     return this.#answering.has(group);
   }
 
-  has(group: GroupId): boolean {
-    return this.#addresses.has(group);
-  }
-
-  /** Reads everything that waits, then sends the answers in one call. */
+  /** Reads what waits, up to a turn's share, then sends the answers in one call. */
   receive(): void {
     this.#socket.receive((bytes) => {
       const frame = decodeNeighbourFrame(bytes);
       if (frame.ok && frame.value.source !== this.#mac) this.#hear(frame.value);
-    });
+    }, framesPerTurn);
     if (this.#answers.length === 0) return;
     this.#socket.sendBurst(this.#answers);
     this.#answers.length = 0;
   }
 
   /**
-   * Announces each address of the group: broadcast forms first, since they reach everybody at once; then, with `ask`,
-   * the question to every host known. Returns 0 or the errno of the first frame that could not be sent.
+   * Announces each address of the group by the broadcast forms, which reach everybody at once; with `ask`, each host
+   * known is asked in the turns that follow. Returns 0 or the errno of the first frame that could not be sent.
    */
   announce(group: GroupId, ask: boolean): number {
-    const burst = [...(this.#announcements.get(group) ?? [])];
-    if (ask) for (const address of this.#addresses.get(group) ?? []) this.hosts.questions(address, burst);
-    return this.#socket.sendBurst(burst);
+    const errno = this.#socket.sendBurst(this.#announcements.get(group) ?? []);
+    for (const address of ask ? (this.#addresses.get(group) ?? []) : []) {
+      this.#questions.begin(group, address, this.hosts.like(address));
+    }
+    return errno;
   }
 
-  /** The interface has a new MAC, or came back under a new index. */
-  refresh(): void {
-    this.#socket.close();
-    this.#solicited.close();
+  /** There are hosts still to be asked. */
+  get asking(): boolean {
+    return this.#questions.pending;
+  }
+
+  /** Asks the next of them. */
+  ask(): void {
+    if (this.#questions.pending) this.#socket.sendBurst(this.#questions.slice(this.#mac, this.hosts));
+  }
+
+  /** The interface has a new MAC: everything said from here on is said with it. */
+  changeMac(): void {
     this.#mac = interfaceMac(this.interface);
+    this.#router = forwards(this.interface);
     this.#makeAnnouncements();
-    this.hosts.changeMac(this.#mac);
-    this.#socket = this.#openSocket();
-    this.#solicited = this.#join();
+  }
+
+  /**
+   * The interface came back under a new index. Returns the old socket, for somebody who has time to close it: that
+   * waits for a grace period of the kernel.
+   */
+  reopen(): { close(): void } {
+    const { socket, solicited } = { socket: this.#openSocket(), solicited: this.#join() };
+    const former = this.#socket;
+    this.#solicited.close();
+    this.#socket = socket;
+    this.#solicited = solicited;
+    this.changeMac();
+    return former;
   }
 
   close(): void {

@@ -13,8 +13,8 @@ const resolved = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
 export interface Surrounded {
   /** Carrier of a watched interface changed. */
   carrier(interfaceName: string, up: boolean): void;
-  /** An interface appeared, or came back under another index or with another MAC. */
-  appeared(interfaceName: string): void;
+  /** An interface appeared or came back under another index (`rebind`), or has another MAC. */
+  appeared(interfaceName: string, rebind: boolean): void;
   /** Something happened to an address or the state of the device with this index. */
   disturbed(index: number): void;
   host(index: number, address: IpAddress, mac: MacAddress): void;
@@ -84,8 +84,14 @@ export class Surroundings {
 
   #link(link: Link): void {
     const known = this.#links.get(link.name);
-    this.#links.set(link.name, link);
-    if (known?.index !== link.index || known.mac !== link.mac) this.#told.appeared(link.name);
+    for (const other of this.#links.values()) {
+      if (other.index === link.index && other.name !== link.name) this.#gone(other.name); // renamed
+    }
+    // Some events of a link leave the MAC out: that says nothing.
+    const mac = link.mac ?? known?.mac;
+    this.#links.set(link.name, mac === undefined ? link : { ...link, mac });
+    if (known?.index !== link.index) this.#told.appeared(link.name, true);
+    else if (known.mac !== mac) this.#told.appeared(link.name, false);
     if (known === undefined || known.carrier !== link.carrier) this.#told.carrier(link.name, link.carrier);
   }
 

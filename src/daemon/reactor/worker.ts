@@ -26,11 +26,8 @@ try {
   closeForeignDescriptors(new Set([eventFd]));
   const mailbox: Mailbox = {
     descriptor: eventFd,
-    take: () => {
-      const received = receiveMessageOnPort(port) as { message: ToReactor } | undefined;
-      if (received === undefined) drainEventFd(eventFd);
-      return received?.message;
-    },
+    drain: () => drainEventFd(eventFd),
+    take: () => (receiveMessageOnPort(port) as { message: ToReactor } | undefined)?.message,
     post,
   };
   const reactor = Reactor.open(config, boot, mailbox);
