@@ -20,9 +20,7 @@ export const RTM_GETNEIGH = 30;
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_NEIGH = 3;
 export const RTNLGRP_IPV4_IFADDR = 5;
-export const RTNLGRP_IPV4_ROUTE = 7;
 export const RTNLGRP_IPV6_IFADDR = 9;
-export const RTNLGRP_IPV6_ROUTE = 11;
 
 export const IFF_UP = 0x1;
 export const IFF_LOWER_UP = 0x1_0000;

@@ -1,4 +1,4 @@
-/** Hears what changes: links, addresses, neighbours, routes. */
+/** Hears what changes: links, addresses, neighbours. Not routes: those of a router would flood the listener. */
 import { EAGAIN, ENOBUFS } from '../errno.ts';
 import { OperationError } from '../errors.ts';
 import { netlinkRoute } from '../netlink/constants.ts';
@@ -10,30 +10,20 @@ import {
   decodeAddress,
   decodeLink,
   decodeNeighbour,
-  decodeRoute,
   type Link,
   type Neighbour,
-  type Route,
 } from './values.ts';
 
 export type RouteEvent =
   | { readonly kind: 'link'; readonly removed: boolean; readonly link: Link }
   | { readonly kind: 'address'; readonly removed: boolean; readonly address: Address }
-  | { readonly kind: 'neighbour'; readonly removed: boolean; readonly neighbour: Neighbour }
-  | { readonly kind: 'route'; readonly removed: boolean; readonly route: Route };
+  | { readonly kind: 'neighbour'; readonly removed: boolean; readonly neighbour: Neighbour };
 
-const groups = [
-  rt.RTNLGRP_LINK,
-  rt.RTNLGRP_NEIGH,
-  rt.RTNLGRP_IPV4_IFADDR,
-  rt.RTNLGRP_IPV4_ROUTE,
-  rt.RTNLGRP_IPV6_IFADDR,
-  rt.RTNLGRP_IPV6_ROUTE,
-];
+const groups = [rt.RTNLGRP_LINK, rt.RTNLGRP_NEIGH, rt.RTNLGRP_IPV4_IFADDR, rt.RTNLGRP_IPV6_IFADDR];
 
 const receiveBytes = 4 * 1024 * 1024;
 /** Datagrams read in one call: a flood of changes must not keep the caller from what else is due. */
-const readsMax = 256;
+const readsMax = 64;
 
 export class RouteMonitor {
   readonly fd: number;
@@ -92,11 +82,6 @@ function decodeEvent(messages: Messages): RouteEvent | undefined {
     case rt.RTM_DELNEIGH: {
       const neighbour = decodeNeighbour(messages);
       return neighbour && { kind: 'neighbour', removed: messages.type === rt.RTM_DELNEIGH, neighbour };
-    }
-    case rt.RTM_NEWROUTE:
-    case rt.RTM_DELROUTE: {
-      const route = decodeRoute(messages);
-      return route && { kind: 'route', removed: messages.type === rt.RTM_DELROUTE, route };
     }
     default:
       return undefined;
