@@ -14,7 +14,7 @@ import {
   writeIpv6,
   writeMac,
 } from '../../wire/address.ts';
-import { EADDRNOTAVAIL, ENOENT, ESRCH } from '../errno.ts';
+import { EADDRNOTAVAIL, EAFNOSUPPORT, ENOENT, ESRCH } from '../errno.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/constants.ts';
 import type { MessageWriter } from '../netlink/writer.ts';
 import * as rt from './constants.ts';
@@ -103,13 +103,14 @@ export function setLinkDown(index: number): RouteRequest {
   return linkState('set interface down', index, 0);
 }
 
-/** The kernel gives this interface no IPv6 link-local address. */
+/** The kernel gives this interface no IPv6 link-local address; where it has no IPv6 at all, that is so already. */
 export function setAddrGenModeNone(index: number): RouteRequest {
   return {
     operation: 'turn off generated IPv6 addresses',
     subject: `interface ${index}`,
     type: rt.RTM_NEWLINK,
     flags: 0,
+    settled: EAFNOSUPPORT,
     write: (writer) => {
       writeIfInfo(writer, index, 0, 0);
       writer.nested(rt.IFLA_AF_SPEC, () =>

@@ -72,6 +72,18 @@ test('no generated address with the mode none', () => {
   );
 });
 
+test('an interface without IPv6 needs no mode', () => {
+  // Below IPv6's least MTU (RFC 8200 §5) the kernel answers as one without IPv6 does: EAFNOSUPPORT.
+  ip('link add small0 type veth peer name small1');
+  ip('link set small0 mtu 1000');
+  const { index } = link('small0');
+  const demanding = { ...setAddrGenModeNone(index), settled: 0 };
+  assert.throws(() => route.batch([demanding]), { errno: 'EAFNOSUPPORT' });
+  route.batch([setAddrGenModeNone(index), setLinkUp(index)]);
+  assert.equal(link('small0').up, true);
+  ip('link delete small0');
+});
+
 test('addresses of both families in one send, and again without an error', () => {
   const requests = [
     addAddress({ index: near, address: address('192.0.2.10'), prefix: 32 }),
