@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { after, test } from 'node:test';
+import { createInterface } from 'node:readline';
+import { after, type TestContext, test } from 'node:test';
 import { inNamespace, ip } from '../../test/namespace.ts';
 import { type IpAddress, parseIp } from '../wire/address.ts';
-import { destroyTcpSockets } from './sockdiag.ts';
+import { destroyTcpSockets, destroyUdpSockets } from './sockdiag.ts';
 
 inNamespace(import.meta.filename);
 
@@ -93,3 +95,39 @@ test('more connections than fit one send', async () => {
   assert.equal(destroyTcpSockets(address('192.0.2.10')), 300);
   for (const client of clients) client.destroy();
 });
+
+/** Another process with a UDP socket on `host` (connected to the peer, if there is one); it prints how each call ends. */
+const holder = `
+  const [, host, peer] = process.argv;
+  const socket = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', (error) => console.log(error.code));
+  socket.bind(7000, host, () => (peer ? socket.connect(7001, peer, () => console.log('open')) : console.log('open')));
+  process.stdin.on('data', () => socket.send('x', (error) => console.log(error ? error.code : 'sent')));
+`;
+
+async function hold(context: TestContext, host: string, peer = '') {
+  const child = spawn(process.execPath, ['-e', holder, host, peer], { stdio: ['pipe', 'pipe', 'inherit'] });
+  context.after(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const heard = async (): Promise<unknown> => (await lines.next()).value;
+  assert.equal(await heard(), 'open');
+  return { child, heard };
+}
+
+for (const [what, bound, peer, on] of [
+  ['IPv4', '192.0.2.10', '', '192.0.2.10'],
+  ['IPv4, connected', '192.0.2.10', '192.0.2.11', '192.0.2.10'],
+  ['IPv6', '2001:db8::10', '', '2001:db8::10'],
+  ['an IPv4 address of an IPv6 socket', '::ffff:192.0.2.10', '', '192.0.2.10'],
+] as const) {
+  test(`UDP sockets of another process are aborted: ${what}`, async (context) => {
+    const { child, heard } = await hold(context, bound, peer);
+    assert.equal(destroyUdpSockets(address('192.0.2.99')), 0);
+    assert.equal(destroyTcpSockets(address(on)), 0);
+    assert.equal(destroyUdpSockets(address(on)), 1);
+    assert.equal(await heard(), 'ECONNABORTED');
+    if (peer === '') return;
+    child.stdin.write('send');
+    assert.notEqual(await heard(), 'sent');
+  });
+}

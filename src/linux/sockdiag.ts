@@ -1,5 +1,5 @@
 /**
- * Ends the TCP connections of an address this machine may no longer speak for: sock_diag finds and destroys them,
+ * Ends what speaks from an address this machine may no longer speak for: sock_diag finds the sockets and destroys them,
  * whoever owns them. Their programs see ECONNABORTED; the resets that the kernel sends are the closed fence's to stop.
  */
 import { formatIp, type IpAddress, isIpv4, readIpv6 } from '../wire/address.ts';
@@ -7,7 +7,7 @@ import { ENOENT, EOPNOTSUPP } from './errno.ts';
 import { OperationError } from './errors.ts';
 import { NLM_F_ACK, NLM_F_REQUEST, netlinkSockDiag } from './netlink/constants.ts';
 import type { Messages } from './netlink/reader.ts';
-import { NetlinkSocket, refusalError } from './netlink/socket.ts';
+import { type Attempt, NetlinkSocket, refusalError } from './netlink/socket.ts';
 import { MessageWriter } from './netlink/writer.ts';
 
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -15,6 +15,7 @@ const SOCK_DESTROY = 21;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 /** Bit per TCP state; 10 is LISTEN. */
 const allButListen = 0x1fff & ~(1 << 10);
 /** `struct inet_diag_sockid`: ports, addresses, interface, cookie. */
@@ -27,7 +28,13 @@ const mappedPrefix = 0xffffn << 32n;
 /** All acks of a send must fit the default receive buffer. */
 const requestsPerSend = 128;
 
-interface Connection {
+/** What is looked for. */
+interface Target {
+  readonly protocol: typeof IPPROTO_TCP | typeof IPPROTO_UDP;
+  readonly localAddress: IpAddress;
+}
+
+interface Found {
   readonly family: number;
   readonly identity: Buffer;
 }
@@ -37,14 +44,27 @@ interface Connection {
  * Returns how many. Throws OperationError, with EOPNOTSUPP where the kernel has no CONFIG_INET_DIAG_DESTROY.
  */
 export function destroyTcpSockets(localAddress: IpAddress): number {
+  return destroySockets({ protocol: IPPROTO_TCP, localAddress });
+}
+
+/**
+ * Aborts every UDP socket whose local address this is. The kernel does not close it: its next call fails with
+ * ECONNABORTED and it has lost its peer, if `connect` gave it one, but not its port, nor the address if it bound itself
+ * to that. Of several sockets that share a port by SO_REUSEPORT the kernel aborts one. Returns how many. Throws as
+ * `destroyTcpSockets`; ENOENT where the kernel has no CONFIG_INET_UDP_DIAG.
+ */
+export function destroyUdpSockets(localAddress: IpAddress): number {
+  return destroySockets({ protocol: IPPROTO_UDP, localAddress });
+}
+
+function destroySockets(target: Target): number {
   const socket = NetlinkSocket.open({ protocol: netlinkSockDiag });
   try {
-    const found = (isIpv4(localAddress) ? [AF_INET, AF_INET6] : [AF_INET6]).flatMap((family) =>
-      connectionsOf(socket, family, localAddress),
-    );
+    const families = isIpv4(target.localAddress) ? [AF_INET, AF_INET6] : [AF_INET6];
+    const found = families.flatMap((family) => list(socket, family, target));
     let destroyed = 0;
     for (let start = 0; start < found.length; start += requestsPerSend) {
-      destroyed += destroy(socket, found.slice(start, start + requestsPerSend), localAddress);
+      destroyed += destroy(socket, found.slice(start, start + requestsPerSend), target);
     }
     return destroyed;
   } finally {
@@ -52,13 +72,13 @@ export function destroyTcpSockets(localAddress: IpAddress): number {
   }
 }
 
-function connectionsOf(socket: NetlinkSocket, family: number, localAddress: IpAddress): Connection[] {
+function list(socket: NetlinkSocket, family: number, target: Target): Found[] {
   return socket.dump(
-    { operation: 'list TCP sockets', subject: formatIp(localAddress) },
+    attempt('list', target),
     SOCK_DIAG_BY_FAMILY,
-    (writer) => writeRequest(writer, family, Buffer.alloc(identityLength)),
+    (writer) => writeRequest(writer, target, family, Buffer.alloc(identityLength)),
     (messages) => {
-      if (!isLocal(messages, localAddress)) return undefined;
+      if (!isLocal(messages, target.localAddress)) return undefined;
       const start = messages.start + identityOffset;
       return { family, identity: Buffer.from(messages.bytes.subarray(start, start + identityLength)) };
     },
@@ -66,30 +86,34 @@ function connectionsOf(socket: NetlinkSocket, family: number, localAddress: IpAd
 }
 
 /** Those that ended by themselves meanwhile are not counted. */
-function destroy(socket: NetlinkSocket, connections: readonly Connection[], localAddress: IpAddress): number {
-  const first = socket.sequences(connections.length);
+function destroy(socket: NetlinkSocket, found: readonly Found[], target: Target): number {
+  const first = socket.sequences(found.length);
   const writer = new MessageWriter();
-  connections.forEach(({ family, identity }, position) => {
+  found.forEach(({ family, identity }, position) => {
     writer.message(SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK, first + position, () =>
-      writeRequest(writer, family, identity),
+      writeRequest(writer, target, family, identity),
     );
   });
-  const last = first + connections.length - 1;
+  const last = first + found.length - 1;
   const refusals = socket.transact(writer.buffer, writer.length, first, last);
   const failure = refusals.find((refusal) => refusal.errno !== ENOENT);
   if (failure !== undefined) {
-    const attempt = { operation: 'destroy TCP sockets', subject: formatIp(localAddress) };
-    if (failure.errno !== EOPNOTSUPP) throw refusalError(attempt, failure);
+    if (failure.errno !== EOPNOTSUPP) throw refusalError(attempt('destroy', target), failure);
     const remedy = 'a kernel with CONFIG_INET_DIAG_DESTROY can do it';
-    throw new OperationError({ ...attempt, errno: failure.errno, remedy });
+    throw new OperationError({ ...attempt('destroy', target), errno: failure.errno, remedy });
   }
-  return connections.length - refusals.length;
+  return found.length - refusals.length;
+}
+
+function attempt(verb: 'list' | 'destroy', { protocol, localAddress }: Target): Attempt {
+  const kind = protocol === IPPROTO_TCP ? 'TCP' : 'UDP';
+  return { operation: `${verb} ${kind} sockets`, subject: formatIp(localAddress) };
 }
 
 /** `struct inet_diag_req_v2`. */
-function writeRequest(writer: MessageWriter, family: number, identity: Uint8Array): void {
+function writeRequest(writer: MessageWriter, target: Target, family: number, identity: Uint8Array): void {
   writer.u8(family);
-  writer.u8(IPPROTO_TCP);
+  writer.u8(target.protocol);
   writer.zeros(2); // extensions, padding
   writer.u32(allButListen);
   writer.bytes(identity);
