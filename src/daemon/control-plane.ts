@@ -56,6 +56,11 @@ export class ControlPlane implements ControlSurface {
     });
   }
 
+  /** How long a planned switchover may take, as the configuration that runs now says, milliseconds. */
+  get switchoverTimeoutMs(): number {
+    return this.#config.reactor.engine.switchoverTimeoutUs / 1000;
+  }
+
   /** A message of the reactor, except those that are about its life. */
   receive(message: FromReactor): void {
     switch (message.kind) {

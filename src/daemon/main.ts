@@ -177,7 +177,7 @@ class Life {
     }
     this.#journal.say('stopping', `${signal}: handing over, then ending; once more ends at once`);
     this.#link?.post({ kind: 'stop' });
-    const limitMs = this.#config.reactor.engine.switchoverTimeoutUs / 1000 + stopMarginMs;
+    const limitMs = this.#plane.switchoverTimeoutMs + stopMarginMs;
     this.#stopTimer = setTimeout(() => this.#failed(`it did not stop within ${limitMs / 1000} s`), limitMs);
   }
 }

@@ -262,6 +262,21 @@ test('reload: good changes reach the reactor, fixed ones ask for a restart, bad 
   assert.equal((await rig.reactor.got('reload')).config.engine.heartbeatIntervalUs, 2000);
 });
 
+test('the limit of a stop follows a reloaded switchover timeout', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  rig.configure({ 10: 'switchover: { drainMs: 5, timeoutMs: 20000 }' });
+  assert.equal((await rig.ask('POST', '/v1/reload')).status, 200);
+  rig.reactor.obedient = false;
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  rig.signals.emit('SIGTERM');
+  context.mock.timers.tick(24_999);
+  assert.deepEqual(rig.said('reactorFailed'), []);
+  context.mock.timers.tick(1);
+  assert.equal(await rig.end, 70);
+  assert.deepEqual(rig.said('reactorFailed'), ['the reactor ended: it did not stop within 25 s']);
+});
+
 test('a failing check makes the group unhealthy; taking it out by a reload makes it healthy', async (context) => {
   const rig = new DaemonRig(context);
   const marker = join(rig.directory, 'healthy');
