@@ -26,6 +26,11 @@ import {
 
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+/** Seconds of quiet before the first question, seconds between questions, and how many go unanswered. */
+const keepalive = { idleS: 5, intervalS: 1, count: 3 };
 const IP_MINTTL = 21;
 const IPV6_MINHOPCOUNT = 73;
 const IPPROTO_TCP = 6;
@@ -201,7 +206,11 @@ function streamOptions(o: StreamLink): readonly SocketOption[] {
   return [
     ...pathOptions(o.interface, family, 255),
     family === AF_INET ? [IPPROTO_IP, IP_MINTTL, o.minTtl] : [IPPROTO_IPV6, IPV6_MINHOPCOUNT, o.minTtl],
-    [SOL_SOCKET, SO_KEEPALIVE, 0],
+    // The other end of an idle connection may be long gone: a machine that lost its power says nothing.
+    [SOL_SOCKET, SO_KEEPALIVE, 1],
+    [IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleS],
+    [IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalS],
+    [IPPROTO_TCP, TCP_KEEPCNT, keepalive.count],
     [IPPROTO_TCP, TCP_NODELAY, 1],
   ];
 }

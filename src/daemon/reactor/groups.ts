@@ -6,7 +6,7 @@ import { monotonicUs } from '../../linux/clock.ts';
 import { errnoName } from '../../linux/errno.ts';
 import { OperationError } from '../../linux/errors.ts';
 import { Fence } from '../../linux/fence/fence.ts';
-import { destroyTcpSockets } from '../../linux/sockdiag.ts';
+import { destroyTcpSockets, destroyUdpSockets } from '../../linux/sockdiag.ts';
 import { formatIp, type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId, NodeId } from '../../wire/control/message.ts';
 import type { GroupLink, ReactorConfig, ReactorReport } from '../bridge.ts';
@@ -199,6 +199,7 @@ export class Groups {
   #destroy(address: IpAddress): void {
     try {
       destroyTcpSockets(address);
+      destroyUdpSockets(address);
     } catch (error) {
       this.#report({ code: 'trouble', operation: 'destroy sockets', message: messageOf(error) });
     }
