@@ -67,6 +67,7 @@ class Life {
   readonly #ready = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<number>();
   #link: ReactorLink | undefined;
+  #started = false;
   #stopTimer: NodeJS.Timeout | undefined;
 
   constructor(configPath: string, config: LoadedConfig, journal: Journal, terms: TermsFile, log: Logger) {
@@ -101,8 +102,8 @@ class Life {
           failed: (why) => this.#failed(why),
         },
       );
-      const started = await this.#untilReady();
-      if (started) {
+      this.#started = await this.#untilReady();
+      if (this.#started) {
         await listenOn(this.#server, socket);
         this.#plane.startChecks();
       }
@@ -162,6 +163,11 @@ class Life {
   }
 
   #reload(): void {
+    if (!this.#started) {
+      // The checks would open descriptors before the reactor has a table of its own.
+      this.#journal.say('reloadRefused', 'SIGHUP: the daemon is still starting; send it again');
+      return;
+    }
     try {
       this.#plane.reload();
     } catch (error) {
