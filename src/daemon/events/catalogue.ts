@@ -70,7 +70,7 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
   ),
   reloadRefused: kind(
     'error',
-    'the new configuration has problems; the old one stays',
+    'the new configuration has problems, or the daemon is still starting; the old one stays',
     'correct the file, reload again',
   ),
   connectionsRemain: kind(
@@ -92,7 +92,11 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'check the cable, the interface, the peer',
   ),
   peerUp: kind('info', 'a peer is heard', ''),
-  peerDown: kind('warn', 'a peer is not heard on any path, or said goodbye', 'check the peer'),
+  peerDown: kind(
+    'warn',
+    'a peer is not heard on any path, its process ended, or it said goodbye (info)',
+    'check the peer',
+  ),
   faultSeen: kind('warn', 'the first sign of a fault of a peer, before anything was decided', ''),
   transition: kind('info', 'this member’s role in a group changed', ''),
   announced: kind(
@@ -123,16 +127,20 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
   ),
   switchoverFailed: kind(
     'warn',
-    'a planned switchover was called off; the role stays',
+    'a planned switchover was called off, or this member’s checks fail and no standby is able; the role stays',
     'see why, then ask again',
   ),
   carrier: kind('info', 'the carrier of an interface came back, or went (warn)', 'check cable and switch'),
   restored: kind(
     'warn',
-    'something removed an address, a setting or the fence; it was put back',
+    'something removed an address or the fence; it was put back',
     'tell the program that did it (often a network manager) to leave it alone',
   ),
-  trouble: kind('error', 'the operating system refused an operation of the reactor', 'see the message'),
+  trouble: kind(
+    'error',
+    'the operating system refused an operation of the reactor, or held packets found no room',
+    'see the message',
+  ),
 };
 
 function kind(level: EventKind['level'], meaning: string, action: string): EventKind {
