@@ -15,7 +15,8 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
     status = value;
   });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    const asked = argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V') ? ['version'] : argv;
+    await program.parseAsync(asked, { from: 'user' });
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failureKinds.usage.exit;
@@ -37,6 +38,8 @@ function describeProgram(terminal: Terminal, setStatus: SetStatus): Command {
   addDaemonCommands(program, terminal, setStatus);
   addQuestions(program, terminal);
   addRequests(program, terminal);
+  // A wrong option of a command is answered with that command's few options; the lab answers for itself.
+  for (const command of program.commands) if (command.name() !== 'lab') command.showHelpAfterError(true);
   return program;
 }
 
@@ -54,8 +57,11 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
   program
     .command('check')
     .description('say what a configuration comes to, or everything that is wrong with it')
-    .argument('<file>', 'the configuration file')
-    .action(async (file: string) => {
+    .argument('[file]', 'the configuration file')
+    .option('-c, --config <file>', 'the same, as the other commands take it')
+    .action(async (argument: string | undefined, options: { config?: string }) => {
+      const file = argument ?? options.config;
+      if (file === undefined) throw new CodedError('usage', 'no file was given', 'understudy check FILE');
       const { summarizeConfig } = await import('../daemon/check.ts');
       const { lines, warnings } = summarizeConfig(file);
       for (const warning of warnings) terminal.err(`warning: ${warning}\n`);
@@ -66,7 +72,8 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
     .description('remove the fences that crashed daemons left on this machine')
     .action(async () => {
       const { cleanFences } = await import('../daemon/clean.ts');
-      const removed = cleanFences();
+      const { removed, kept } = cleanFences();
+      for (const name of kept) terminal.out(`left ${name}: its daemon runs; stop that first\n`);
       terminal.out(removed.length === 0 ? 'nothing to remove\n' : `removed ${removed.join(', ')}\n`);
     });
   program
