@@ -19,7 +19,7 @@ export class ConfigDocument {
   /** What is wrong with the YAML itself (syntax, a key given twice). */
   syntaxProblems(): ConfigProblem[] {
     return [...this.#document.errors, ...this.#document.warnings].map((error) =>
-      this.#at(error.pos[0], error.message.replaceAll('\n', ' ')),
+      this.#at(error.pos[0], syntaxWords[error.code] ?? error.message.replaceAll('\n', ' ')),
     );
   }
 
@@ -84,6 +84,12 @@ export class ConfigDocument {
     return offset;
   }
 }
+
+/** What YAML's own words for the commonest mistakes leave open: what would be right. */
+const syntaxWords: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'this setting stands here a second time; settings must be unique: remove one',
+  TAB_AS_INDENT: 'a tab stands before this setting: indent with spaces',
+};
 
 /** Wherever a key was put by mistake, it is not repeated. */
 function hideKeys(message: string): string {

@@ -31,7 +31,7 @@ export function readKeys(file: ConfigFile, document: ConfigDocument): Keys {
     .map((line) => line.trim())
     .filter((line) => line !== '');
   if (keys.length === 0)
-    return wrong('is empty; it must hold 64 hexadecimal digits a line, the new key first');
+    return wrong('is empty; it must hold 64 hexadecimal digits a line, the signing one first');
   const bad = keys.findIndex((key) => !/^[0-9A-Fa-f]{64}$/.test(key));
   if (bad >= 0) {
     return wrong(`its key ${bad + 1} has ${keys[bad]?.length} characters; must be 64 hexadecimal digits`);

@@ -115,6 +115,12 @@ const wrong: readonly (readonly [Changes, string, RegExp])[] = [
     '35:29',
     /"tpc": it must be one of tcp, exec/,
   ],
+  [
+    { 35: '      - { name: http, kind: tcp, address: localhost, port: 80 }' },
+    '35:43',
+    /"localhost": must be an IP address/,
+  ],
+  [{ 35: '\t- 7' }, '35:1', /indent with spaces/],
   [{ 35: '      - { name: http, kind: tcp, address: 127.0.0.1 }' }, '35:9', /checks\[0\].port is missing/],
   [{ 35: '      - { name: a, kind: exec, command: [] }' }, '35:41', /must name a program/],
   [

@@ -133,7 +133,7 @@ const top = mapping({
   keyFile: v.optional(someText),
   keys: v.optional(
     v.pipe(
-      v.array(key, 'must be a list of keys, the new one first'),
+      v.array(key, 'must be a list of keys, the one that signs first'),
       v.minLength(1, 'must have at least one key'),
       v.maxLength(4, 'must have at most 4 keys'),
     ),

@@ -1,5 +1,5 @@
 /** Groups: members that can hear each other, an interface on each, addresses nobody else has, checks that make sense. */
-import type { IpAddress } from '../../../wire/address.ts';
+import { type IpAddress, parseIp } from '../../../wire/address.ts';
 import type { GroupEntry } from '../format.ts';
 import { groupId } from '../identity.ts';
 import { checkAddress } from './addresses.ts';
@@ -85,6 +85,12 @@ function checkChecks(findings: Findings, name: string, group: GroupEntry): void 
       findings.at([...where, 'name'], `is ${check.name}, which an earlier check has: give each its own name`);
     }
     names.add(check.name);
+    if (check.kind === 'tcp' && parseIp(check.address) === undefined) {
+      findings.at(
+        [...where, 'address'],
+        `is ${JSON.stringify(check.address)}: must be an IP address, such as 127.0.0.1 (no name: a check must not wait for a name server)`,
+      );
+    }
     if (check.timeoutMs > check.intervalMs) {
       findings.at(
         findings.isWritten([...where, 'timeoutMs']) ? [...where, 'timeoutMs'] : [...where, 'intervalMs'],
