@@ -1,4 +1,5 @@
 /** The control socket seen from the command line. Every refusal becomes a CodedError with its remedy. */
+import { lstatSync } from 'node:fs';
 import { Client, type Dispatcher } from 'undici';
 import { CodedError, type FailureCode, failureKinds } from '../api/errors.ts';
 import type { Occurrence, Problem, ReloadResult, Status } from '../api/types.ts';
@@ -90,6 +91,13 @@ export class ControlClient {
         'daemonUnreachable',
         `${here} does not exist`,
         'start the daemon: understudy run -c FILE',
+      );
+    }
+    if (code === 'ECONNREFUSED' && lstatSync(this.#socket, { throwIfNoEntry: false })?.isSocket() === false) {
+      return new CodedError(
+        'usage',
+        `${this.#socket} is not a socket`,
+        'name the socket, or the file with -c FILE',
       );
     }
     if (code === 'ECONNREFUSED') {

@@ -35,7 +35,7 @@ test('an event’s moment is the wall clock’s, to the microsecond', () => {
 test('the only socket of the machine is the one meant; of several, one must be named', async (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'understudy-'));
   context.after(() => rmSync(directory, { recursive: true }));
-  await assert.rejects(chooseSocket({}, directory), { code: 'usage', message: /no daemon's socket/ });
+  await assert.rejects(chooseSocket({}, directory), { code: 'daemonUnreachable', message: /no daemon runs/ });
   writeFileSync(join(directory, 'a.sock'), '');
   assert.equal(await chooseSocket({}, directory), join(directory, 'a.sock'));
   assert.equal(await chooseSocket({ socket: '/x' }, directory), '/x');

@@ -23,11 +23,16 @@ export async function chooseSocket(
   const found = socketsIn(directory);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
+  if (only === undefined) {
+    throw new CodedError(
+      'daemonUnreachable',
+      `no daemon runs here: no socket is in ${directory}`,
+      'start it: understudy run -c FILE; if its socket is elsewhere, name it with --socket PATH or -c FILE',
+    );
+  }
   throw new CodedError(
     'usage',
-    only === undefined
-      ? `no daemon's socket is in ${directory}`
-      : `several daemons run here: ${found.join(', ')}`,
+    `several daemons have a socket here: ${found.join(', ')}`,
     'say which one with --socket PATH or -c FILE',
   );
 }

@@ -39,7 +39,7 @@ export class ConfigUnreadableError extends CodedError {
     super(
       'configUnreadable',
       `cannot read the configuration ${file}: ${why}`,
-      'name a readable file with -c FILE',
+      'name a file that exists and that you may read',
     );
   }
 }

@@ -193,6 +193,6 @@ test('the program itself runs from its sources, without a stack trace', async ()
   await assert.rejects(run, {
     code: 66,
     stderr:
-      'understudy: cannot read the configuration /nonexistent: it does not exist\n  name a readable file with -c FILE\n',
+      'understudy: cannot read the configuration /nonexistent: it does not exist\n  name a file that exists and that you may read\n',
   });
 });

@@ -69,6 +69,12 @@ function probe(path: string): Promise<string> {
   });
 }
 
-function unusable(path: string, why: string, remedy = 'name another path in control'): CodedError {
+function unusable(path: string, why: string, remedy: string = remedyFor(why)): CodedError {
   return new CodedError('controlUnusable', `the control socket ${path} cannot be made: ${why}`, remedy);
+}
+
+function remedyFor(why: string): string {
+  return why === 'permission denied'
+    ? 'run as root, or name a path in control that this user may write to'
+    : 'name another path in control';
 }
