@@ -1,6 +1,6 @@
 /**
  * The group addresses on this machine: /32 and /128 on a TUN device that this process owns, so that a crash lets go of
- * them (DESIGN section 3). The kernel is told not to speak for them by itself; the responder does, while active.
+ * them (docs/ARCHITECTURE.md). The kernel is told not to speak for them by itself; the responder does, while active.
  */
 import { interfaceIndex } from '../../linux/interfaces.ts';
 import {

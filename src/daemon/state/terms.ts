@@ -1,5 +1,5 @@
 /**
- * The ceiling of term counters on disk (DESIGN section 5). Counters up to it may have been used by this member, so the
+ * The ceiling of term counters on disk (docs/ARCHITECTURE.md). Counters up to it may have been used by this member, so the
  * next life starts above it. It is kept in two equal copies, each replaced as a whole (temporary file, fsync, rename,
  * fsync of the directory) and each with a checksum; a reservation counts only when both are on the disk, so that either
  * copy alone is at least every reservation that counted.

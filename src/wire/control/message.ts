@@ -15,7 +15,7 @@ export type PathId = number;
 /** 48 random bits drawn at each start of the daemon; 0 means "not known yet". */
 export type BootNonce = number;
 
-/** DESIGN section 5: compared by counter, then by member. `counter` < 2^48. Counter 0 means "none seen". */
+/** Compared by counter, then by member. `counter` < 2^48. Counter 0 means "none seen". */
 export interface Term {
   readonly counter: number;
   readonly member: NodeId;
