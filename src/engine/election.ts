@@ -6,7 +6,7 @@
  * and number, and let members that were already standing by go first.
  */
 import { MemberState, type NodeId } from '../wire/control/message.ts';
-import { slotUs } from './context.ts';
+import { type Context, slotUs } from './context.ts';
 import type { TakeoverCause } from './effect.ts';
 import type { Member } from './member.ts';
 import type { PeerWatch } from './peer.ts';
@@ -85,12 +85,24 @@ function waitOf(member: Member): number {
   }
   const ahead = member.peers.filter((peer) => {
     const state = peer.standing(member.id)?.state ?? MemberState.starting;
-    return peer.up && state === MemberState.starting && member.isAhead(peer.id, config.self);
+    return mayAct(peer, context) && state === MemberState.starting && member.isAhead(peer.id, config.self);
   });
   // Those that stood by before us have the ranks up to the group's size.
   if (settled.length > 0) return (member.config.members.length + ahead.length) * slot;
   // A newcomer ahead of us may still be in its grace, which began before ours ended; it acts when that is over.
   return ahead.length === 0 ? 0 : config.startupGraceUs + ahead.length * slot;
+}
+
+/**
+ * A newcomer that was heard and fell silent may be busy becoming active for the first time, which takes longer than any
+ * later activation. Only proof of its end, or a grace without a word, takes it out of the count.
+ */
+function mayAct(peer: PeerWatch, { config, now }: Context): boolean {
+  if (peer.up) return true;
+  if (peer.downCause === 'processDeath' || peer.downCause === 'stopping') return false;
+  return peer.paths.some(
+    ({ lastHeard }) => lastHeard !== undefined && now - lastHeard < config.startupGraceUs,
+  );
 }
 
 /**

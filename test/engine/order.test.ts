@@ -61,6 +61,27 @@ describe('who goes first', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('a newcomer ahead that fell silent in its first moments, for as long as a grace lasts', () => {
+    const play = new Rehearsal(engineConfig(2));
+    play.says(1, { state: MemberState.starting });
+    play.drained();
+    play.pass(patience + slot);
+    assert.equal(play.state, 'starting');
+    play.says(1, active(1, 1));
+    play.drained();
+    assert.equal(play.state, 'standby');
+  });
+
+  test('but not one whose process is proven to have ended', () => {
+    const play = new Rehearsal(engineConfig(2));
+    play.says(1, { state: MemberState.starting });
+    play.drained();
+    play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true });
+    play.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true });
+    play.pass(patience + slot);
+    assert.equal(play.state, 'active');
+  });
+
   test('a member whose checks pass again lets a living peer be heard', () => {
     const play = Rehearsal.standby(engineConfig(2));
     const word = () => play.says(1, { state: MemberState.faulted, term: five });
