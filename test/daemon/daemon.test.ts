@@ -238,7 +238,7 @@ test('reload: good changes reach the reactor, fixed ones ask for a restart, bad 
   rig.configure({
     6: 'heartbeat: { intervalMs: 4, misses: 3 }',
     7: 'lease: { leaseMs: 40, renewMs: 4 }',
-    33: '    members: { primary: { priority: 10 }, redundant: { priority: 100 } }',
+    33: '    members: { primary: { priority: 10 }, redundant: { priority: 100, lanAddresses: [192.0.2.2, "2001:db8:0:1::2"] } }',
   });
   const answer = await rig.ask('POST', '/v1/reload');
   assert.deepEqual(JSON.parse(answer.text), {

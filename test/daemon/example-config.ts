@@ -34,7 +34,7 @@ export const exampleLines: readonly string[] = [
   '  web:', // 30
   '    interface: lan0', // 31
   '    addresses: [192.0.2.10, "2001:db8:0:1::10"]', // 32
-  '    members: { primary: { priority: 200 }, redundant: { priority: 100 } }', // 33
+  '    members: { primary: { priority: 200 }, redundant: { priority: 100, lanAddresses: [192.0.2.2, "2001:db8:0:1::2"] } }', // 33
   '    checks:', // 34
   '      - { name: http, kind: tcp, address: 127.0.0.1, port: 80 }', // 35
 ];

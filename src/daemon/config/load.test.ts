@@ -218,3 +218,11 @@ test('an anchor expanded without end is a problem, not an endless loop', () => {
     bomb.push(`${next}: &${next} [${`*${one},`.repeat(9)}]`);
   assert.throws(() => parseConfig('u.yaml', bomb.join('\n')), ConfigError);
 });
+
+test('a family that could not be forwarded in a switchover is worth a warning', () => {
+  const group = '    members: { primary: { priority: 200 }, redundant: { priority: 100 } }';
+  assert.match(
+    parseConfig('u.yaml', exampleText({ 33: group })).warnings.join(),
+    /no IPv6 address of redundant/,
+  );
+});

@@ -6,6 +6,7 @@ import { ConfigDocument } from './document.ts';
 import { readKeys } from './keys.ts';
 import { type ResolvedConfig, resolve } from './resolve.ts';
 import { validate } from './validate.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface LoadedConfig extends ResolvedConfig {
   /** Nothing wrong, but worth a look. */
@@ -38,10 +39,8 @@ export function parseConfig(file: string, text: string): LoadedConfig {
   refuse(crosscheck(validation.file, document));
   const keys = readKeys(validation.file, document);
   if (!keys.ok) throw new ConfigError(keys.problems);
-  const warnings = [...keys.warnings];
   const resolved = resolve(validation.file, keys.keys);
-  if (resolved.control.groups.length === 0) warnings.push(`${validation.file.node} is a member of no group`);
-  return { ...resolved, warnings };
+  return { ...resolved, warnings: [...keys.warnings, ...warningsOf(validation.file.node, resolved)] };
 }
 
 function valuesOf(document: ConfigDocument): unknown {

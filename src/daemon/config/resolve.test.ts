@@ -27,7 +27,7 @@ test('each member resolves the same file to its own side of every path', () => {
   assert.deepEqual(primary.engine.groups, redundant.engine.groups);
   assert.deepEqual(primary.groups[0]?.memberAddresses, [
     { member: 1, addresses: ['192.0.2.1'] },
-    { member: 2, addresses: ['192.0.2.2'] },
+    { member: 2, addresses: ['192.0.2.2', '2001:db8:0:1::2'] },
   ]);
 });
 

@@ -174,7 +174,7 @@ export class Reactor {
   }
 
   #plannedUs(): number {
-    if (this.#groups.busy || this.#wet > 0) return this.#now;
+    if (this.#groups.busy || this.#wet > 0) return monotonicUs();
     return Math.min(
       this.#engine.nextDeadline() ?? Number.POSITIVE_INFINITY,
       this.#groups.lease.nextUs ?? Number.POSITIVE_INFINITY,
