@@ -71,7 +71,7 @@ export class Groups {
 
   /** Opens the fence; false when the kernel or the clock objected. */
   acquire(group: GroupId, nowUs: number): boolean {
-    const opened = this.#attempt('take over', group, () => {
+    const opened = this.#attempt('take over', this.#where(group), () => {
       this.#ownership.activate(group);
       return this.lease.acquire(group, nowUs, monotonicUs);
     });
@@ -80,7 +80,7 @@ export class Groups {
       this.#yielded.delete(group);
       return true;
     }
-    this.#attempt('take back', group, () => this.#ownership.deactivate(group));
+    this.#attempt('take back', this.#where(group), () => this.#ownership.deactivate(group));
     return false;
   }
 
@@ -90,7 +90,7 @@ export class Groups {
     this.#active.delete(group);
     this.#yielded.set(group, nowUs);
     this.hold.discard(group);
-    this.#attempt('take back', group, () => this.#ownership.deactivate(group));
+    this.#attempt('take back', this.#where(group), () => this.#ownership.deactivate(group));
   }
 
   answer(group: GroupId, on: boolean): void {
@@ -162,8 +162,10 @@ export class Groups {
   /** Puts back what others took from the TUN device. */
   restore(index: number): void {
     if (index !== this.#ownership.index) return;
-    for (const address of this.#ownership.restore()) {
-      this.#report({ code: 'restored', what: `address ${formatIp(address)} on ${this.#ownership.device}` });
+    const { device } = this.#ownership;
+    for (const address of this.#attempt('put back addresses', device, () => this.#ownership.restore()) ??
+      []) {
+      this.#report({ code: 'restored', what: `address ${formatIp(address)} on ${device}` });
     }
   }
 
@@ -206,12 +208,12 @@ export class Groups {
   }
 
   /** What the kernel refuses in the middle of a turn is reported; the engine is told, and the process lives. */
-  #attempt<Result>(operation: string, group: GroupId, work: () => Result): Result | undefined {
+  #attempt<Result>(operation: string, where: string, work: () => Result): Result | undefined {
     try {
       return work();
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
-      this.#report({ code: 'trouble', operation, message: `${this.#where(group)}: ${error.message}` });
+      this.#report({ code: 'trouble', operation, message: `${where}: ${error.message}` });
       return undefined;
     }
   }
