@@ -10,6 +10,7 @@ import { destroyTcpSockets, destroyUdpSockets } from '../../linux/sockdiag.ts';
 import { formatIp, type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId, NodeId } from '../../wire/control/message.ts';
 import type { GroupLink, ReactorConfig, ReactorReport } from '../bridge.ts';
+import { rehearseTakeover } from './dress-rehearsal.ts';
 import { HoldQueue, holdDevice } from './hold.ts';
 import { Lease } from './lease.ts';
 import { Ownership } from './ownership.ts';
@@ -61,6 +62,7 @@ export class Groups {
       (address) => groupOf.get(address),
       (group) => this.#active.has(group),
     );
+    rehearseTakeover(config, this.hold.device);
     const responders = new Map<string, Responder>();
     for (const name of new Set(config.groups.map((link) => link.interface))) {
       const here = config.groups.filter((link) => link.interface === name);
