@@ -10,6 +10,11 @@ export interface EngineConfig {
   readonly missCount: number;
   /** How long a start waits for paths that pass no traffic before it believes it is alone, microseconds. */
   readonly startupGraceUs: number;
+  /**
+   * For so long after its start a member grants silent peers ten intervals more, microseconds: machines that are being
+   * set up stand still for moments, and a member that has hardly heard anybody yet is no judge of that.
+   */
+  readonly settleUs: number;
   /** How long an active one in a planned switchover lets its own replies drain behind the forwarding, microseconds. */
   readonly drainUs: number;
   /** A planned switchover that has not finished after this long is called off, microseconds. */

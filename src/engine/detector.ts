@@ -18,16 +18,20 @@ const lateShare = 8;
  * and short for an operator (0.1 s at 2 ms).
  */
 const allowedIntervals = 50;
+/** Granted on top of the count while this member settles: see `settleUs`. */
+const settlingIntervals = 10;
 /** Shortened patience, in intervals: the next heartbeat is due after one, and half of one is left for jitter. */
 const shortenedIntervals = 1.5;
 
 export class Detector {
   readonly peers: readonly PeerWatch[];
   readonly #emit: (effect: Effect) => void;
+  readonly #settledAt: Instant;
   #config: EngineConfig;
 
-  constructor(config: EngineConfig, emit: (effect: Effect) => void) {
+  constructor(config: EngineConfig, now: Instant, emit: (effect: Effect) => void) {
     this.#config = config;
+    this.#settledAt = later(now, config.settleUs);
     this.#emit = emit;
     this.peers = config.peers.map((peer) => new PeerWatch(peer, config.heartbeatIntervalUs));
   }
@@ -47,7 +51,7 @@ export class Detector {
     for (const peer of this.peers) {
       for (const path of peer.paths) {
         const room = allowedIntervals * peer.intervalUs - path.allowedUs;
-        if (room > 0) path.allow(Math.min(lateUs, room), now, this.#patienceUs(peer));
+        if (room > 0) path.allow(Math.min(lateUs, room), now, this.#patienceUs(peer, now));
       }
     }
   }
@@ -144,8 +148,9 @@ export class Detector {
     return peer.silent && policy.silence ? 'silence' : undefined;
   }
 
-  #patienceUs(peer: PeerWatch): number {
-    return this.#config.missCount * peer.intervalUs;
+  #patienceUs(peer: PeerWatch, now: Instant): number {
+    const settling = now < this.#settledAt;
+    return (this.#config.missCount + (settling ? settlingIntervals : 0)) * peer.intervalUs;
   }
 
   /** False for a boot that is over: proven dead, left in order, or followed by a newer one. */
@@ -164,7 +169,7 @@ export class Detector {
   }
 
   #heardOn(peer: PeerWatch, path: PathWatch, now: Instant): void {
-    const patienceUs = this.#patienceUs(peer);
+    const patienceUs = this.#patienceUs(peer, now);
     path.heard(now, patienceUs);
     if (peer.shortenedBy !== undefined) {
       peer.shortenedBy = undefined;

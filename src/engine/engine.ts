@@ -81,7 +81,7 @@ export class Engine {
         ceiling: start.termCeiling,
         floor: start.termFloor,
       }),
-      detector: new Detector(config, emit),
+      detector: new Detector(config, start.now, emit),
       emit,
       report: (report) => emit({ kind: 'report', report }),
       beatAll: () => this.#beatAll(),

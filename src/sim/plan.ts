@@ -74,6 +74,7 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
     heartbeatIntervalUs: plan.intervalUs,
     missCount: plan.missCount,
     startupGraceUs: 300_000,
+    settleUs: 300_000,
     drainUs: plan.drainUs,
     switchoverTimeoutUs: 300_000,
     announceScheduleUs: [20_000, 100_000],

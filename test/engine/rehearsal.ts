@@ -40,6 +40,7 @@ export function engineConfig(
     heartbeatIntervalUs: interval,
     missCount: 3,
     startupGraceUs: 1_000_000,
+    settleUs: 0,
     drainUs: 5000,
     switchoverTimeoutUs: 1_000_000,
     announceScheduleUs: [50_000, 200_000],

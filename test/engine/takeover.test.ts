@@ -362,3 +362,15 @@ describe('heartbeats', () => {
     assert.deepEqual(play.take(true), ['beat 1/2']);
   });
 });
+
+test('a member that has just started grants ten intervals more before it believes silence, once', () => {
+  const play = Rehearsal.standby(engineConfig(2, 2, { settleUs: 30_000 }));
+  play.pass(patience + 9 * interval);
+  assert.equal(play.state, 'standby');
+  play.pass(interval);
+  assert.equal(play.state, 'active');
+  const settled = Rehearsal.standby(engineConfig(2, 2, { settleUs: interval }));
+  settled.pass(2 * interval, () => settled.says(1, active(1, 1)));
+  settled.pass(patience);
+  assert.equal(settled.state, 'active');
+});
