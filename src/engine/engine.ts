@@ -263,9 +263,12 @@ export class Engine {
   #beatAll(): void {
     this.#context.beatDue = false;
     for (const peer of this.#context.detector.peers) {
-      for (const path of peer.paths) {
-        if (path.carrier) this.#effects.push({ kind: 'beat', peer: peer.id, path: path.id });
-      }
+      const carrying = peer.paths.filter(({ carrier }) => carrier);
+      for (const { id } of carrying) this.#effects.push({ kind: 'beat', peer: peer.id, path: id });
+      // The others are out, and every loss on the one that is left counts: it carries each word twice.
+      const [lone] = carrying;
+      const degraded = peer.paths.length > 1 && carrying.length === 1 && lone?.up;
+      if (degraded) this.#effects.push({ kind: 'beat', peer: peer.id, path: lone.id });
     }
   }
 

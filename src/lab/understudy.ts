@@ -142,6 +142,8 @@ export class Understudy implements System {
       control: this.controlSocket(member),
       heartbeat: { intervalMs: o.intervalMs, misses: o.misses },
       lease: this.#lease(),
+      // A trial begins half a second after the start: members must have settled by then.
+      startup: { graceMs: 400 },
       realtime: o.fifo ? { fifoPriority: 10 } : false,
       members: Object.fromEntries(members.map((m) => [m.name, { id: m.id }])),
       paths: this.#paths(),
