@@ -9,6 +9,7 @@ import { formatIpv6, type Ipv6Address, parseIpv6 } from './address/ipv6.ts';
 export * from './address/ipv4.ts';
 export * from './address/ipv6.ts';
 export * from './address/mac.ts';
+export * from './address/prefix.ts';
 
 /** A logical address of either family; `typeof` tells them apart. */
 export type IpAddress = Ipv4Address | Ipv6Address;

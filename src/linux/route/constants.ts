@@ -1,4 +1,4 @@
-/** Numbers of rtnetlink (`linux/rtnetlink.h`, `if_link.h`, `if_addr.h`, `neighbour.h`). */
+/** Numbers of rtnetlink (`linux/rtnetlink.h`, `if_link.h`, `if_addr.h`, `neighbour.h`, `fib_rules.h`), and ours. */
 
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
@@ -16,6 +16,9 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
+export const RTM_NEWRULE = 32;
+export const RTM_DELRULE = 33;
+export const RTM_GETRULE = 34;
 
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_NEIGH = 3;
@@ -40,7 +43,9 @@ export const infiniteLifetime = 0xffff_ffff;
 
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
+export const NUD_NONE = 0;
 export const NUD_PERMANENT = 0x80;
+export const NTF_USE = 0x01;
 
 export const RTA_DST = 1;
 export const RTA_OIF = 4;
@@ -59,3 +64,16 @@ export const RT_SCOPE_NOWHERE = 255;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 export const RTN_BLACKHOLE = 6;
+export const RTN_UNREACHABLE = 7;
+/**
+ * Who made a route or a rule (RTPROT_*): our number, so that leftovers are recognised. Ours: free among the numbers
+ * of `rtnetlink.h` and iproute2's `rt_protos`.
+ */
+export const protocolUnderstudy = 0x75;
+
+export const FRA_SRC = 2;
+export const FRA_IIFNAME = 3;
+export const FRA_PRIORITY = 6;
+export const FRA_TABLE = 15;
+export const FRA_PROTOCOL = 21;
+export const FR_ACT_TO_TBL = 1;

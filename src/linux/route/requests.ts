@@ -8,14 +8,11 @@ import {
   ipv4AddressLength,
   ipv6AddressLength,
   isIpv4,
-  type MacAddress,
-  macLength,
   writeIpv4,
   writeIpv6,
-  writeMac,
 } from '../../wire/address.ts';
-import { EADDRNOTAVAIL, EAFNOSUPPORT, ENOENT, ESRCH } from '../errno.ts';
-import { NLM_F_CREATE, NLM_F_REPLACE } from '../netlink/constants.ts';
+import { EADDRNOTAVAIL, EAFNOSUPPORT, EEXIST, ESRCH } from '../errno.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/constants.ts';
 import type { MessageWriter } from '../netlink/writer.ts';
 import * as rt from './constants.ts';
 
@@ -40,28 +37,26 @@ export interface AddressRequest {
   readonly preferredUs0?: boolean;
 }
 
+/** A route as it is to be; one that was listed (`Route`) fits as it is. */
 export interface RouteSpecification {
   /** Undefined: the default route of `family`. */
-  readonly destination?: IpAddress;
-  readonly prefix?: number;
+  readonly destination?: IpAddress | undefined;
+  readonly prefix?: number | undefined;
   /** Needed only without `destination` and `gateway`. */
-  readonly family?: 'ipv4' | 'ipv6';
-  readonly index?: number;
-  readonly gateway?: IpAddress;
-  readonly type?: 'unicast' | 'local' | 'blackhole';
+  readonly family?: 'ipv4' | 'ipv6' | undefined;
+  readonly index?: number | undefined;
+  readonly gateway?: IpAddress | undefined;
+  /** By name, or the RTN_* of a listed route. */
+  readonly type?: 'unicast' | 'local' | 'blackhole' | 'unreachable' | number | undefined;
   /** Default: main, or local for a local route. */
-  readonly table?: number;
+  readonly table?: number | undefined;
   /** The address this machine speaks from on this route. */
-  readonly source?: IpAddress;
-  readonly priority?: number;
-}
-
-export interface NeighbourRequest {
-  readonly index: number;
-  readonly address: IpAddress;
-  readonly mac: MacAddress;
-  /** NUD_* (default permanent). */
-  readonly state?: number;
+  readonly source?: IpAddress | undefined;
+  readonly priority?: number | undefined;
+  /** RTPROT_*: who made it. Default: static when added, anyone's when deleted. */
+  readonly protocol?: number | undefined;
+  /** Added only where no route has this destination and priority; what is there stays, also with another next hop. */
+  readonly exclusive?: boolean;
 }
 
 const ifInfoLength = 16;
@@ -122,13 +117,15 @@ export function setAddrGenModeNone(index: number): RouteRequest {
   };
 }
 
-/** Adds the route, or replaces the one with the same destination and priority. */
+/** Adds the route, or replaces the one with the same destination and priority unless it is to be `exclusive`. */
 export function addRoute(route: RouteSpecification): RouteRequest {
+  const exclusive = route.exclusive === true;
   return {
     ...routeSubject('add route', route),
     type: rt.RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
-    write: (writer) => writeRoute(writer, route, rt.RTPROT_STATIC, scopeOf(route)),
+    flags: NLM_F_CREATE | (exclusive ? NLM_F_EXCL : NLM_F_REPLACE),
+    ...(exclusive ? { settled: EEXIST } : {}),
+    write: (writer) => writeRoute(writer, route, route.protocol ?? rt.RTPROT_STATIC, scopeOf(route)),
   };
 }
 
@@ -138,34 +135,7 @@ export function deleteRoute(route: RouteSpecification): RouteRequest {
     type: rt.RTM_DELROUTE,
     flags: 0,
     settled: ESRCH,
-    write: (writer) => writeRoute(writer, route, 0, rt.RT_SCOPE_NOWHERE),
-  };
-}
-
-/** Adds the neighbour entry, or replaces it. */
-export function addNeighbour(request: NeighbourRequest): RouteRequest {
-  return {
-    operation: 'add neighbour',
-    subject: `${formatIp(request.address)} on interface ${request.index}`,
-    type: rt.RTM_NEWNEIGH,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
-    write: (writer) => {
-      writeNeighbourHeader(writer, request, request.state ?? rt.NUD_PERMANENT);
-      const mac = Buffer.alloc(macLength);
-      writeMac(mac, 0, request.mac);
-      writer.attributeBytes(rt.NDA_LLADDR, mac);
-    },
-  };
-}
-
-export function deleteNeighbour(request: Pick<NeighbourRequest, 'index' | 'address'>): RouteRequest {
-  return {
-    operation: 'delete neighbour',
-    subject: `${formatIp(request.address)} on interface ${request.index}`,
-    type: rt.RTM_DELNEIGH,
-    flags: 0,
-    settled: ENOENT,
-    write: (writer) => writeNeighbourHeader(writer, request, 0),
+    write: (writer) => writeRoute(writer, route, route.protocol ?? 0, rt.RT_SCOPE_NOWHERE),
   };
 }
 
@@ -195,7 +165,7 @@ function writeIfInfo(writer: MessageWriter, index: number, flags: number, change
   writer.bytes(bytes);
 }
 
-function familyOf(address: IpAddress): number {
+export function familyOf(address: IpAddress): number {
   return isIpv4(address) ? rt.AF_INET : rt.AF_INET6;
 }
 
@@ -231,11 +201,22 @@ function routeSubject(operation: string, route: RouteSpecification): { operation
 
 /** IPv4 wants the scope to say how far away the next hop is; IPv6 ignores it. */
 function scopeOf(route: RouteSpecification): number {
-  if (route.type === 'local') return rt.RT_SCOPE_HOST;
-  return route.gateway === undefined && route.type !== 'blackhole' ? rt.RT_SCOPE_LINK : rt.RT_SCOPE_UNIVERSE;
+  const type = routeType(route);
+  if (type === rt.RTN_LOCAL) return rt.RT_SCOPE_HOST;
+  const onLink = route.gateway === undefined && type === rt.RTN_UNICAST;
+  return onLink ? rt.RT_SCOPE_LINK : rt.RT_SCOPE_UNIVERSE;
 }
 
-const routeTypes = { unicast: rt.RTN_UNICAST, local: rt.RTN_LOCAL, blackhole: rt.RTN_BLACKHOLE } as const;
+const routeTypes = {
+  unicast: rt.RTN_UNICAST,
+  local: rt.RTN_LOCAL,
+  blackhole: rt.RTN_BLACKHOLE,
+  unreachable: rt.RTN_UNREACHABLE,
+} as const;
+
+function routeType({ type = 'unicast' }: RouteSpecification): number {
+  return typeof type === 'number' ? type : routeTypes[type];
+}
 
 function writeRoute(writer: MessageWriter, route: RouteSpecification, protocol: number, scope: number): void {
   writer.u8(routeFamily(route));
@@ -244,7 +225,7 @@ function writeRoute(writer: MessageWriter, route: RouteSpecification, protocol: 
   writer.u8(rt.RT_TABLE_UNSPEC); // see RTA_TABLE
   writer.u8(protocol);
   writer.u8(scope);
-  writer.u8(routeTypes[route.type ?? 'unicast']);
+  writer.u8(routeType(route));
   writer.u32(0); // flags
   const { destination, gateway, source } = route;
   if (destination !== undefined) writer.attributeBytes(rt.RTA_DST, addressBytes(destination));
@@ -254,19 +235,6 @@ function writeRoute(writer: MessageWriter, route: RouteSpecification, protocol: 
   if (route.priority !== undefined) writer.attributeU32(rt.RTA_PRIORITY, route.priority);
   writer.attributeU32(
     rt.RTA_TABLE,
-    route.table ?? (route.type === 'local' ? rt.RT_TABLE_LOCAL : rt.RT_TABLE_MAIN),
+    route.table ?? (routeType(route) === rt.RTN_LOCAL ? rt.RT_TABLE_LOCAL : rt.RT_TABLE_MAIN),
   );
-}
-
-function writeNeighbourHeader(
-  writer: MessageWriter,
-  { index, address }: Pick<NeighbourRequest, 'index' | 'address'>,
-  state: number,
-): void {
-  writer.u8(familyOf(address));
-  writer.zeros(3);
-  writer.u32(index);
-  writer.u16(state);
-  writer.zeros(2); // flags, type
-  writer.attributeBytes(rt.NDA_DST, addressBytes(address));
 }

@@ -4,12 +4,11 @@ import { inNamespace, ip } from '../../../test/namespace.ts';
 import { type IpAddress, type MacAddress, parseIp, parseMac } from '../../wire/address.ts';
 import { OperationError } from '../errors.ts';
 import { type RouteEvent, RouteMonitor } from './monitor.ts';
+import { addNeighbour, deleteNeighbour } from './neighbours.ts';
 import {
   addAddress,
-  addNeighbour,
   addRoute,
   deleteAddress,
-  deleteNeighbour,
   deleteRoute,
   setAddrGenModeNone,
   setLinkDown,

@@ -67,9 +67,9 @@ export interface Route {
   readonly gateway: IpAddress | undefined;
   /** 254 main, 255 local. */
   readonly table: number;
-  /** RTN_*: 1 unicast, 2 local, 3 broadcast, 6 blackhole. */
+  /** RTN_*: 1 unicast, 2 local, 3 broadcast, 6 blackhole, 7 unreachable. */
   readonly type: number;
-  /** RTPROT_*: 2 kernel, 4 static. */
+  /** RTPROT_*: 2 kernel, 4 static, 0x75 ours. */
   readonly protocol: number;
   readonly priority: number;
 }
@@ -157,7 +157,7 @@ export function decodeRoute(messages: Messages): Route | undefined {
   };
 }
 
-function isInternet(family: number): boolean {
+export function isInternet(family: number): boolean {
   return family === AF_INET || family === AF_INET6;
 }
 
@@ -165,7 +165,7 @@ function macIn(attributes: Attributes): MacAddress | undefined {
   return attributes.length === macLength ? readMac(attributes.bytes, attributes.start) : undefined;
 }
 
-function addressIn(attributes: Attributes): IpAddress | undefined {
+export function addressIn(attributes: Attributes): IpAddress | undefined {
   if (attributes.length === ipv4AddressLength) return readIpv4(attributes.bytes, attributes.start);
   if (attributes.length === ipv6AddressLength) return readIpv6(attributes.bytes, attributes.start);
   return undefined;

@@ -5,7 +5,15 @@
  */
 import { readU16, readU32, readU48, writeU16, writeU32, writeU48 } from '../big-endian.ts';
 import { type Decoded, decoded, type Refused, refused } from '../result.ts';
-import { type ControlMessage, ControlType, type GroupRecord, MemberState, type Term } from './message.ts';
+import {
+  type ControlMessage,
+  ControlType,
+  type GroupRecord,
+  MemberState,
+  type Registration,
+  RegistrationCode,
+  type Term,
+} from './message.ts';
 
 /** 'USTY' */
 const magic = 0x5553_5459;
@@ -34,11 +42,13 @@ const headerLength = 52;
 const extensionHeaderLength = 4;
 const groupRecordLength = 16;
 
-/** Extension types. All three change the meaning of the datagram, so all are critical. */
+/** Extension types. All of them change the meaning of the datagram, so all are critical. */
 const criticalBit = 0x8000;
 const intervalType = 0x8001;
 const groupsType = 0x8002;
 const targetType = 0x8003;
+const registrationType = 0x8004;
+const registrationLength = 12;
 
 /**
  * The longest body, bytes. With the 32-byte trailer it fills, and never exceeds, one UDP datagram within IPv6's least
@@ -48,7 +58,7 @@ export const controlLengthMax: number = 1200;
 
 /** How many groups two members can share: what fits beside the other extensions. */
 export const groupRecordsMax: number = Math.floor(
-  (controlLengthMax - headerLength - 3 * extensionHeaderLength - 4 - 2) / groupRecordLength,
+  (controlLengthMax - headerLength - 4 * extensionHeaderLength - 4 - 2 - 12) / groupRecordLength,
 );
 
 /**
@@ -120,6 +130,11 @@ function writeExtensions(message: ControlMessage, into: Uint8Array): number {
     writeU16(into, offset, message.target);
     offset += 2;
   }
+  if (message.registration !== undefined) {
+    offset = writeExtensionHeader(into, offset, registrationType, registrationLength);
+    writeRegistration(into, offset, message.registration);
+    offset += registrationLength;
+  }
   return offset;
 }
 
@@ -140,6 +155,13 @@ function writeGroupRecord(into: Uint8Array, offset: number, record: GroupRecord)
   into[offset + 5] = record.priority;
   writeU16(into, offset + 6, record.flags);
   writeTerm(into, offset + 8, record.term);
+}
+
+function writeRegistration(into: Uint8Array, offset: number, registration: Registration): void {
+  writeU32(into, offset, registration.identification);
+  writeU32(into, offset + 4, registration.lifetimeMs);
+  writeU16(into, offset + 8, registration.code);
+  writeU16(into, offset + 10, 0);
 }
 
 /** Reads a body whose trailer `unseal` has already taken off. */
@@ -181,6 +203,7 @@ export function decodeControl(body: Uint8Array): Decoded<ControlMessage, Control
     intervalUs: extensions.value.intervalUs ?? 0,
     groups: extensions.value.groups ?? [],
     target: extensions.value.target ?? 0,
+    ...(extensions.value.registration === undefined ? {} : { registration: extensions.value.registration }),
   });
 }
 
@@ -188,10 +211,16 @@ interface Extensions {
   intervalUs: number | undefined;
   groups: readonly GroupRecord[] | undefined;
   target: number | undefined;
+  registration: Registration | undefined;
 }
 
 function readExtensions(body: Uint8Array): Decoded<Extensions, ControlReason> {
-  const extensions: Extensions = { intervalUs: undefined, groups: undefined, target: undefined };
+  const extensions: Extensions = {
+    intervalUs: undefined,
+    groups: undefined,
+    target: undefined,
+    registration: undefined,
+  };
   let offset = headerLength;
   while (offset < body.length) {
     if (body.length - offset < extensionHeaderLength) return refused('truncatedExtension');
@@ -229,6 +258,11 @@ function readExtension(
       if (length !== 2) return refused('extensionValue');
       into.target = readU16(body, offset);
       return into.target === 0 ? refused('extensionValue') : undefined;
+    case registrationType:
+      if (into.registration !== undefined) return refused('duplicateExtension');
+      if (length !== registrationLength) return refused('extensionValue');
+      into.registration = readRegistration(body, offset);
+      return into.registration === undefined ? refused('extensionValue') : undefined;
     default:
       return (type & criticalBit) !== 0 ? refused('criticalExtension') : undefined;
   }
@@ -248,12 +282,20 @@ function readGroupRecords(body: Uint8Array, offset: number, length: number): Gro
   return records;
 }
 
+function readRegistration(body: Uint8Array, offset: number): Registration | undefined {
+  const identification = readU32(body, offset);
+  const code = codes.find((one) => one === readU16(body, offset + 8));
+  if (identification === 0 || code === undefined || readU16(body, offset + 10) !== 0) return undefined;
+  return { identification, lifetimeMs: readU32(body, offset + 4), code };
+}
+
 function readTerm(body: Uint8Array, offset: number): Term {
   return { counter: readU48(body, offset), member: readU16(body, offset + 6) };
 }
 
 const types: readonly ControlType[] = Object.values(ControlType);
 const states: readonly MemberState[] = Object.values(MemberState);
+const codes: readonly RegistrationCode[] = Object.values(RegistrationCode);
 
 function knownType(byte: number | undefined): ControlType | undefined {
   return types.find((type) => type === byte);

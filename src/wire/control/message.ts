@@ -44,6 +44,10 @@ export const ControlType = {
   released: 6,
   /** Either -> the other: the planned switchover is off; forwarding and holding end. */
   abort: 7,
+  /** Member -> its proxy: answer for me, and route to me, as the state and term in the header say (extension). */
+  register: 8,
+  /** Proxy -> member: what became of the request (extension); the term in the header is the highest seen. */
+  registered: 9,
 } as const;
 export type ControlType = (typeof ControlType)[keyof typeof ControlType];
 
@@ -72,6 +76,41 @@ export const flagUnreserved = 0x0001;
  * else takes it meanwhile.
  */
 export const flagHandsOver = 0x0002;
+/**
+ * GroupRecord flag: the sender is a proxy of the group, no member. `active`: it answers for the member that holds the
+ * term; `draining`: it does so still, but stops in order and wants to be relieved; `holding`: it answers, but no member
+ * is active, and packets wait; any other state: it does not answer.
+ */
+export const flagProxy = 0x0004;
+/**
+ * GroupRecord flag: the sender is a proxy and hears that the group is served elsewhere: by another proxy, or by a member
+ * that is not registered with it. Its own members need not hear that one themselves to leave the role to it.
+ */
+export const flagElsewhere = 0x0008;
+
+/** What a proxy says to a request (RFC 5944 §3.4 in spirit). */
+export const RegistrationCode = {
+  accepted: 0,
+  /** A higher term was seen: the header of the reply names it. */
+  lowerTerm: 1,
+  /** The receiver is no proxy of this group, or not for this member. */
+  notYourProxy: 2,
+  /** The proxy stops in order. */
+  stopping: 3,
+  /** The proxy's kernel refused, or its lease was lost. */
+  unable: 4,
+} as const;
+export type RegistrationCode = (typeof RegistrationCode)[keyof typeof RegistrationCode];
+
+/** The extension of `register` and `registered`. */
+export interface Registration {
+  /** Chosen by the member, one more for each request; the reply repeats it. 1..2^32-1. */
+  readonly identification: number;
+  /** How long the registration lasts without a renewal, milliseconds; 0 withdraws it. A reply says what was granted. */
+  readonly lifetimeMs: number;
+  /** `accepted` in a request. */
+  readonly code: RegistrationCode;
+}
 
 export interface GroupRecord {
   readonly group: GroupId;
@@ -109,4 +148,6 @@ export interface ControlMessage {
   readonly groups: readonly GroupRecord[];
   /** Extension: the member a switchoverRequest, prepare or released is for, else 0. */
   readonly target: NodeId | 0;
+  /** Extension: `register` and `registered` only. */
+  readonly registration?: Registration;
 }
