@@ -27,6 +27,12 @@ export interface EngineConfig {
   readonly termBlock: number;
   readonly peers: readonly PeerConfig[];
   readonly groups: readonly GroupConfig[];
+  /** Groups this node is a proxy of. */
+  readonly proxied: readonly ProxiedGroupConfig[];
+  /** How long a registration lasts without a renewal, microseconds; it is renewed after a third of that. */
+  readonly registrationUs: number;
+  /** How long a proxy goes on sending packets to the place that took over from it, microseconds. */
+  readonly stragglersUs: number;
 }
 
 export interface PeerConfig {
@@ -43,6 +49,10 @@ export interface PathConfig {
 export interface GroupConfig {
   readonly id: GroupId;
   readonly members: readonly { readonly id: NodeId; readonly priority: number }[];
+  /** The proxy this member registers with; 0: it serves the hosts' LAN itself. */
+  readonly proxy: NodeId | 0;
+  /** Every proxy of the group, also those of other members: they hear what this member says of itself. */
+  readonly proxies: readonly NodeId[];
   /** Take the role back from a lower-priority active member when healthy. Off unless asked for. */
   readonly preempt: boolean;
   /** Which signals of the active member mean "take over" (the patent's predetermined states). */
@@ -52,4 +62,17 @@ export interface GroupConfig {
     readonly carrier: boolean;
     readonly status: boolean;
   };
+}
+
+/** A group whose addresses this node answers for while one of its members is registered here as active. */
+export interface ProxiedGroupConfig {
+  readonly id: GroupId;
+  /** Who may register with us. */
+  readonly members: readonly NodeId[];
+  /**
+   * Where the other members are, as seen from the hosts' LAN: behind another proxy (its number), or there themselves
+   * (their own). Packets that still reach us after a takeover are sent there.
+   */
+  readonly elsewhere: readonly { readonly member: NodeId; readonly place: NodeId }[];
+  readonly takeOverOn: GroupConfig['takeOverOn'];
 }

@@ -227,8 +227,18 @@ export class Detector {
   }
 
   #anyGroup(peer: PeerWatch, signal: 'carrier' | 'processDeath'): boolean {
-    return this.#config.groups.some(
-      ({ members, takeOverOn }) => takeOverOn[signal] && members.some(({ id }) => id === peer.id),
+    const { groups, proxied } = this.#config;
+    return (
+      groups.some(
+        ({ members, proxies, takeOverOn }) =>
+          takeOverOn[signal] && (members.some(({ id }) => id === peer.id) || proxies.includes(peer.id)),
+      ) ||
+      proxied.some(
+        ({ members, elsewhere, takeOverOn }) =>
+          takeOverOn[signal] &&
+          (members.includes(peer.id) ||
+            elsewhere.some(({ member, place }) => member === peer.id || place === peer.id)),
+      )
     );
   }
 

@@ -1,5 +1,14 @@
 /** Everything the engine asks for. The reactor carries them out in order, in the same turn. */
-import type { ControlType, GroupId, MemberState, NodeId, PathId, Term } from '../wire/control/message.ts';
+import type {
+  ControlType,
+  GroupId,
+  MemberState,
+  NodeId,
+  PathId,
+  Registration,
+  RegistrationCode,
+  Term,
+} from '../wire/control/message.ts';
 
 export type Effect =
   /** Send the heartbeat (all shared groups, `engine.records(peer)`) on one path. */
@@ -13,6 +22,7 @@ export type Effect =
       readonly term: Term;
       readonly state: MemberState;
       readonly target: NodeId | 0;
+      readonly registration?: Registration;
     }
   /** Open the fence for the group (kernel lease + held addresses). Answered by the event 'acquired'. */
   | { readonly kind: 'acquire'; readonly group: GroupId; readonly term: Term }
@@ -26,6 +36,13 @@ export type Effect =
   | { readonly kind: 'forward'; readonly group: GroupId; readonly to: NodeId | 0 }
   /** Successor, planned: keep the group's packets in a bounded queue / deliver them in order / forget them. */
   | { readonly kind: 'hold'; readonly group: GroupId; readonly action: 'begin' | 'deliver' | 'discard' }
+  /**
+   * Proxy: packets for the group go to this node: a member registered here, or the place (another proxy, a member on the
+   * hosts' LAN) that took over. 0: nowhere.
+   */
+  | { readonly kind: 'route'; readonly group: GroupId; readonly to: NodeId | 0 }
+  /** Proxy: learn the physical address of a member that registered; member: of its proxy. Routing then waits for nothing. */
+  | { readonly kind: 'resolve'; readonly group: GroupId; readonly node: NodeId }
   /** Ask the control plane to reserve term counters on disk up to and including `ceiling`. */
   | { readonly kind: 'reserveTerms'; readonly ceiling: number }
   /** Something an operator, a metric or a timeline wants to know. */
@@ -56,7 +73,48 @@ export type Report =
   | { readonly code: 'claimed'; readonly group: GroupId; readonly member: NodeId | 0 }
   | { readonly code: 'unreservedTerm'; readonly group: GroupId; readonly term: Term }
   | { readonly code: 'leaseLost'; readonly group: GroupId }
-  | { readonly code: 'switchoverFailed'; readonly group: GroupId; readonly why: string };
+  | { readonly code: 'switchoverFailed'; readonly group: GroupId; readonly why: string }
+  /** This node's part as a proxy of the group changed. `member`: whom it routes to, or 0. */
+  | {
+      readonly code: 'proxyTransition';
+      readonly group: GroupId;
+      readonly from: ProxyStateName;
+      readonly to: ProxyStateName;
+      readonly member: NodeId | 0;
+      readonly term: Term;
+      readonly why: string;
+    }
+  /** Proxy: a member's registration is new, or says something new. */
+  | {
+      readonly code: 'registered';
+      readonly group: GroupId;
+      readonly member: NodeId;
+      readonly state: MemberState;
+      readonly term: Term;
+    }
+  /** Proxy: a registration ran out, or was withdrawn. */
+  | {
+      readonly code: 'registrationEnded';
+      readonly group: GroupId;
+      readonly member: NodeId;
+      readonly why: 'expired' | 'withdrawn';
+    }
+  /** Proxy: a request was refused. `term`: the highest seen. Member: its proxy refused it. */
+  | {
+      readonly code: 'registrationRefused';
+      readonly group: GroupId;
+      readonly member: NodeId;
+      readonly proxy: NodeId;
+      readonly why: RegistrationCode;
+      readonly term: Term;
+    }
+  /** Member: the proxy has accepted our registration / it is lost to us. */
+  | {
+      readonly code: 'proxyFound' | 'proxyLost';
+      readonly group: GroupId;
+      readonly proxy: NodeId;
+      readonly why: string;
+    };
 
 export type TakeoverCause = 'silence' | 'processDeath' | 'carrier' | 'status' | 'stopping' | 'heard';
 
@@ -69,3 +127,5 @@ export type MemberStateName =
   | 'holding'
   | 'faulted'
   | 'stopped';
+
+export type ProxyStateName = 'idle' | 'serving' | 'waiting' | 'relaying' | 'stopped';

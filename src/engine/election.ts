@@ -17,16 +17,29 @@ export function elect(member: Member, graceOver: boolean): void {
   const { state, context } = member;
   if (state !== 'starting' && state !== 'standby') return;
   const active = member.activePeer;
+  // A member that has just started gives its proxy the grace to answer.
+  const unregistered = state === 'starting' && !graceOver && member.registrant?.untried === true;
   if (active !== undefined) {
     member.lastActive = active.id;
     member.vacantSince = undefined;
     member.turn.cancel();
+    if (unregistered) return;
     if (state === 'starting') member.enter('standby', 'heard');
+    if (!member.healthy) member.enter('faulted', member.healthReason);
+    return;
+  }
+  const elsewhere = member.registrant?.elsewhere;
+  if (elsewhere !== undefined) {
+    if (elsewhere.member !== context.config.self) member.lastActive = elsewhere.member;
+    member.vacantSince = undefined;
+    member.turn.cancel();
+    if (state === 'starting') member.enter('standby', 'the proxy heard');
     if (!member.healthy) member.enter('faulted', member.healthReason);
     return;
   }
   if (!member.healthy) {
     member.turn.cancel();
+    if (unregistered) return;
     member.enter('faulted', member.healthReason);
     return;
   }

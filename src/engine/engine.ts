@@ -4,6 +4,8 @@
  */
 import {
   type ControlMessage,
+  ControlType,
+  flagProxy,
   flagStopping,
   type GroupId,
   type GroupRecord,
@@ -17,6 +19,8 @@ import { Detector } from './detector.ts';
 import type { Effect, MemberStateName } from './effect.ts';
 import type { Event } from './event.ts';
 import { Group } from './group.ts';
+import type { PeerWatch } from './peer.ts';
+import { ProxyServer, type ProxySnapshot } from './proxy-server.ts';
 import { Terms } from './terms.ts';
 import { type Instant, instant, later } from './time.ts';
 import { type Timer, Timers } from './timers.ts';
@@ -34,7 +38,10 @@ export interface EngineSnapshot {
     /** Who is believed active; 0: nobody. */
     readonly active: NodeId | 0;
     readonly healthy: boolean;
+    /** Null: without a proxy. */
+    readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];
+  readonly proxied: readonly ProxySnapshot[];
   readonly peers: readonly {
     readonly id: NodeId;
     readonly up: boolean;
@@ -50,6 +57,7 @@ export interface EngineSnapshot {
 export class Engine {
   readonly #context: Context;
   readonly #groups = new Map<GroupId, Group>();
+  readonly #proxies = new Map<GroupId, ProxyServer>();
   readonly #beat: Timer;
   readonly #grace: Timer;
   readonly #stopLimit: Timer;
@@ -87,6 +95,7 @@ export class Engine {
       beatAll: () => this.#beatAll(),
     };
     for (const group of config.groups) this.#groups.set(group.id, new Group(this.#context, group));
+    for (const group of config.proxied) this.#proxies.set(group.id, new ProxyServer(this.#context, group));
     this.#beat = timers.create('beat', () => this.#onBeat());
     this.#grace = timers.create('grace', () => this.#endGrace());
     this.#stopLimit = timers.create('stopLimit', () => this.#stopNow());
@@ -126,9 +135,8 @@ export class Engine {
   /** The records of the groups we share with the peer, for a heartbeat. */
   records(peer: NodeId): readonly GroupRecord[] {
     const records: GroupRecord[] = [];
-    for (const group of this.#groups.values()) {
-      if (group.member.peers.some(({ id }) => id === peer)) records.push(group.record);
-    }
+    for (const group of this.#groups.values()) if (group.concerns(peer)) records.push(group.record);
+    for (const proxy of this.#proxies.values()) if (proxy.concerns(peer)) records.push(proxy.record);
     return records;
   }
 
@@ -146,6 +154,7 @@ export class Engine {
     context.detector.reconfigure(config);
     context.terms.resize(config.termBlock);
     for (const group of config.groups) this.#groups.get(group.id)?.reconfigure(group);
+    for (const group of config.proxied) this.#proxies.get(group.id)?.reconfigure(group);
     if (config.heartbeatIntervalUs !== interval) {
       this.#grid = now;
       this.#beat.arm(now);
@@ -160,13 +169,18 @@ export class Engine {
       term: member.term,
       active: member.holds ? this.#context.config.self : (member.activePeer?.id ?? 0),
       healthy: member.healthy,
+      proxy:
+        member.registrant === undefined
+          ? null
+          : { id: member.config.proxy, registered: member.registrant.registered },
     }));
+    const proxied = [...this.#proxies.values()].map((proxy) => proxy.snapshot());
     const peers = this.#context.detector.peers.map((peer) => ({
       id: peer.id,
       up: peer.up,
       paths: peer.paths.map(({ id, up, tether, lastHeard }) => ({ id, up, tether, lastHeard })),
     }));
-    return { groups, peers };
+    return { groups, proxied, peers };
   }
 
   #dispatch(event: Event): void {
@@ -189,6 +203,7 @@ export class Engine {
         break;
       case 'leaseLost':
         for (const group of this.#groups.values()) group.leaseLost();
+        for (const proxy of this.#proxies.values()) proxy.leaseLost();
         break;
       case 'termsReserved':
         terms.reserved(event.ceiling);
@@ -198,6 +213,7 @@ export class Engine {
         break;
       case 'acquired':
         this.#groups.get(event.group)?.acquired(event.ok);
+        this.#proxies.get(event.group)?.acquired(event.ok);
         break;
       case 'health':
         this.#groups.get(event.group)?.health(event.healthy, event.reason);
@@ -207,9 +223,11 @@ export class Engine {
         break;
       case 'claim':
         this.#groups.get(event.group)?.claimed(event.member);
+        this.#proxies.get(event.group)?.claimed(event.member);
         break;
       case 'evidence':
         this.#groups.get(event.group)?.evidence();
+        this.#proxies.get(event.group)?.evidence();
         break;
     }
   }
@@ -217,8 +235,23 @@ export class Engine {
   #message(path: PathId, message: ControlMessage): void {
     const peer = this.#context.detector.heard(path, message, this.#context.now);
     if (peer === undefined) return;
-    for (const record of message.groups) this.#shared(record.group, peer.id)?.noted(peer, record);
-    if (message.scope !== 0) this.#shared(message.scope, peer.id)?.message(peer, message);
+    for (const record of message.groups) this.#noted(peer, record);
+    if (message.scope === 0) return;
+    const { scope, type } = message;
+    if (type === ControlType.register) this.#proxies.get(scope)?.message(peer, message, this.#graceOver);
+    else if (type === ControlType.registered) {
+      const group = this.#groups.get(scope);
+      if (group?.member.config.proxy === peer.id) group.registered(message);
+    } else this.#shared(scope, peer.id)?.message(peer, message);
+  }
+
+  /** What a peer says of itself in a group: to a member, or to a proxy. */
+  #noted(peer: PeerWatch, record: GroupRecord): void {
+    const proxy = this.#proxies.get(record.group);
+    if (proxy?.concerns(peer.id)) return proxy.noted(peer, record);
+    if ((record.flags & flagProxy) === 0) return this.#shared(record.group, peer.id)?.noted(peer, record);
+    const group = this.#groups.get(record.group);
+    if (group?.concerns(peer.id)) group.notedProxy(peer, record);
   }
 
   #shared(id: GroupId, peer: NodeId): Group | undefined {
@@ -232,17 +265,16 @@ export class Engine {
     timers.fire(now);
     if (!this.#graceOver && this.#everybodyTold()) this.#endGrace();
     for (const group of this.#groups.values()) group.review(this.#graceOver);
+    for (const proxy of this.#proxies.values()) proxy.review(this.#graceOver);
     if (this.#context.stopping) this.#sayFarewell();
   }
 
   /** Every path passed traffic (one without carrier cannot), and every peer told its state in every group we share. */
   #everybodyTold(): boolean {
-    const groups = [...this.#groups.values()];
-    return this.#context.detector.peers.every(
-      (peer) =>
-        peer.up &&
-        peer.paths.every((path) => path.up || !path.carrier) &&
-        groups.every(({ member }) => !member.peers.includes(peer) || peer.standing(member.id) !== undefined),
+    return (
+      this.#context.detector.peers.every(
+        (peer) => peer.up && peer.paths.every((path) => path.up || !path.carrier),
+      ) && [...this.#groups.values(), ...this.#proxies.values()].every(({ heardAll }) => heardAll)
     );
   }
 
@@ -282,16 +314,18 @@ export class Engine {
     this.#context.stopping = true;
     this.#stopLimit.arm(later(this.#context.now, this.#context.config.switchoverTimeoutUs));
     for (const group of this.#groups.values()) group.stop();
+    for (const proxy of this.#proxies.values()) proxy.stop();
   }
 
   #stopNow(): void {
     for (const group of this.#groups.values()) group.stopNow();
+    for (const proxy of this.#proxies.values()) proxy.stopNow();
   }
 
   /** Once nothing is held: says so in a few heartbeats, then the process may end. */
   #sayFarewell(): void {
     if (this.#farewell !== 'no') return;
-    for (const group of this.#groups.values()) if (!group.settled) return;
+    for (const each of [...this.#groups.values(), ...this.#proxies.values()]) if (!each.settled) return;
     this.#farewell = 'said';
     this.#context.beatDue = true;
   }

@@ -24,6 +24,8 @@ export class Group {
   readonly #requests: Requests;
   /** A failing active member tries no further handover before this moment. */
   #retryAt: Instant | undefined;
+  /** The word of the checks and of the interface; what the proxy adds is in `member.healthy`. */
+  #checks: { readonly healthy: boolean; readonly reason: string } = { healthy: true, reason: '' };
 
   constructor(context: Context, config: GroupConfig) {
     this.#context = context;
@@ -48,6 +50,39 @@ export class Group {
     if (!member.holds && member.state !== 'acquiring') return;
     if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer);
     else member.announcer.defend(true);
+  }
+
+  /** Whether this node says to `peer` what it is in the group: to members, and to every proxy. */
+  concerns(peer: NodeId): boolean {
+    const { member } = this;
+    return member.peers.some(({ id }) => id === peer) || member.config.proxies.includes(peer);
+  }
+
+  /** Every member has said what it is, and our proxy has accepted us. */
+  get heardAll(): boolean {
+    const { id, peers, registrant } = this.member;
+    return peers.every((peer) => peer.standing(id) !== undefined) && registrant?.registered !== false;
+  }
+
+  /** What a proxy of the group says in its heartbeat. Our own one's word counts (`Registrant`). */
+  notedProxy(peer: PeerWatch, record: Word): void {
+    if (!peer.standingToNote(this.member.id).note(record)) return;
+    this.#context.terms.note(this.member.id, record.term);
+  }
+
+  /** The answer of our proxy. Refused for a higher term, we give ours up; still entitled, we go above it. */
+  registered(message: ControlMessage): void {
+    const { member } = this;
+    const higher = member.registrant?.answered(message);
+    if (higher === undefined) return;
+    this.#context.terms.note(member.id, higher);
+    if (!member.holds || compareTerms(higher, member.held) <= 0) return;
+    member.closeFence();
+    this.#switchover.end();
+    member.lastActive = this.#context.config.self;
+    member.enter('standby', 'higherTerm');
+    member.vacantSince = this.#context.now;
+    member.pause(slotUs(this.#context.config));
   }
 
   message(peer: PeerWatch, message: ControlMessage): void {
@@ -100,6 +135,20 @@ export class Group {
   }
 
   health(healthy: boolean, reason: string): void {
+    this.#checks = { healthy, reason };
+    this.#judge();
+  }
+
+  /** Healthy when the checks are, and when our proxy, if we have one, serves us. */
+  #judge(): void {
+    const { healthy: checked, reason } = this.#checks;
+    const { registrant } = this.member;
+    const lack = registrant?.lack;
+    const served = registrant === undefined ? reason : 'the proxy serves this member';
+    this.#healthChanged(checked && lack === undefined, checked ? (lack ?? served) : reason);
+  }
+
+  #healthChanged(healthy: boolean, reason: string): void {
     const { member } = this;
     if (member.healthy === healthy) return;
     member.healthy = healthy;
@@ -107,7 +156,10 @@ export class Group {
     if (!healthy && member.state === 'holding') {
       this.#switchover.leave();
       member.enter('faulted', reason);
-    } else if (!healthy && (member.state === 'standby' || member.state === 'starting')) {
+    } else if (
+      !healthy &&
+      (member.state === 'standby' || (member.state === 'starting' && !this.#checks.healthy))
+    ) {
       member.enter('faulted', reason);
     } else if (healthy && member.state === 'faulted') {
       member.enter('standby', reason);
@@ -135,7 +187,7 @@ export class Group {
   }
 
   reconfigure(config: GroupConfig): void {
-    this.member.config = config;
+    this.member.config = { ...config, proxy: this.member.config.proxy };
     this.member.announcer.reschedule();
   }
 
@@ -147,6 +199,7 @@ export class Group {
     if (member.state === 'acquiring') member.closeFence();
     this.#switchover.leave();
     member.enter('stopped', 'stop');
+    member.registrant?.withdraw();
   }
 
   /** The time for leaving in order is over. */
@@ -162,10 +215,13 @@ export class Group {
 
   /** After every socket was drained. */
   review(graceOver: boolean): void {
+    const { member } = this;
+    if (member.registrant !== undefined && member.state !== 'stopped') this.#judge();
     this.#switchover.review();
-    if (this.member.state === 'active') this.#reviewActive();
-    elect(this.member, graceOver);
+    if (member.state === 'active') this.#reviewActive();
+    elect(member, graceOver);
     this.#requests.review();
+    if (member.state !== 'stopped') member.registrant?.review();
   }
 
   #reviewActive(): void {
@@ -176,7 +232,9 @@ export class Group {
     const best = member.successors[0];
     if (best !== undefined) {
       this.#retryAt = later(now, slotUs(config));
-      this.#switchover.give(best.id, stopping ? 'stop' : 'health');
+      // Without its proxy nothing reaches us: there is nothing to hand over but the role.
+      if (member.registrant?.gone) this.#switchover.drop(stopping ? 'stop' : member.healthReason);
+      else this.#switchover.give(best.id, stopping ? 'stop' : 'health');
     } else if (stopping) this.#giveUp();
   }
 

@@ -13,6 +13,7 @@ import type { GroupConfig } from './config.ts';
 import type { Context } from './context.ts';
 import type { MemberStateName } from './effect.ts';
 import type { PeerWatch } from './peer.ts';
+import { Registrant } from './registrant.ts';
 import { holdsRole } from './standing.ts';
 import { type Instant, instant, later } from './time.ts';
 import type { Timer } from './timers.ts';
@@ -32,6 +33,8 @@ const wireStates: Record<MemberStateName, MemberState> = {
 export class Member {
   readonly context: Context;
   readonly announcer: Announcer;
+  /** Our part towards our proxy; undefined without one. */
+  readonly registrant: Registrant | undefined;
   /** Wakes the loop when our turn may come; `elect` does the rest at the end of that turn. */
   readonly turn: Timer;
   /** The group's other members. */
@@ -60,6 +63,7 @@ export class Member {
     this.peers = context.detector.peers.filter(({ id }) => config.members.some((member) => member.id === id));
     this.announcer = new Announcer(context, config.id, () => this.held);
     this.turn = context.timers.create('turn', () => {});
+    this.registrant = config.proxy === 0 ? undefined : new Registrant(this, config.proxy);
   }
 
   get id(): GroupId {
@@ -156,6 +160,7 @@ export class Member {
     const why = this.why;
     this.#state = become(this.#state, 'active');
     this.vacantSince = undefined;
+    this.registrant?.say();
     this.announcer.begin();
     context.beatAll();
     const term = this.held;

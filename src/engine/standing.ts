@@ -5,7 +5,9 @@
  */
 import {
   compareTerms,
+  flagElsewhere,
   flagHandsOver,
+  flagProxy,
   type GroupRecord,
   MemberState,
   type NodeId,
@@ -23,7 +25,7 @@ export class Standing {
   /** The highest term of its own that it gave up. */
   #over: Term = noTerm;
 
-  #handsOver = false;
+  #flags = 0;
 
   constructor(peer: NodeId) {
     this.#peer = peer;
@@ -45,7 +47,17 @@ export class Standing {
 
   /** It hands the role over, or waits to hear its chosen successor active. */
   get handsOver(): boolean {
-    return this.#handsOver;
+    return (this.#flags & flagHandsOver) !== 0;
+  }
+
+  /** A proxy's word: the group is served at another place. */
+  get elsewhere(): boolean {
+    return (this.#flags & flagElsewhere) !== 0;
+  }
+
+  /** A proxy's word: it still answers, but stops in order. */
+  get relieveMe(): boolean {
+    return (this.#flags & flagProxy) !== 0 && this.#state === MemberState.draining;
   }
 
   /** False: an older word than the one we have, nothing was changed. */
@@ -56,7 +68,7 @@ export class Standing {
     } else if (record.term.member === this.#peer) {
       this.#over = record.term;
     }
-    this.#handsOver = (record.flags & flagHandsOver) !== 0;
+    this.#flags = record.flags;
     this.#state = record.state;
     this.#term = record.term;
     return true;

@@ -70,6 +70,13 @@ export class Switchover {
     this.#say();
   }
 
+  /** Gives the role up without a word about it: our state in the next heartbeat says it. */
+  drop(why: string): void {
+    this.end();
+    this.#member.enter('draining', why);
+    this.giveUp(why);
+  }
+
   message(message: ControlMessage): void {
     const { sender, term } = message;
     if (message.type === ControlType.prepare) {

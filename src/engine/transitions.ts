@@ -1,10 +1,10 @@
-/** Every change of state a member may make in a group. The engine asks this table; the documentation is made from it. */
-import type { MemberStateName } from './effect.ts';
+/** Every change of state a member or a proxy may make in a group. The engine asks these tables; docs show them. */
+import type { MemberStateName, ProxyStateName } from './effect.ts';
 import { InvariantError } from './invariant.ts';
 
-export interface Transition {
-  readonly from: MemberStateName;
-  readonly to: MemberStateName;
+export interface Transition<Name extends string = MemberStateName> {
+  readonly from: Name;
+  readonly to: Name;
   /** When it happens, as an operator would say it. */
   readonly when: string;
 }
@@ -52,10 +52,38 @@ export const transitions: readonly Transition[] = [
   { from: 'faulted', to: 'stopped', when: 'the daemon stops in order' },
 ];
 
-const allowed: ReadonlySet<string> = new Set(transitions.map(({ from, to }) => `${from}>${to}`));
+export const proxyTransitions: readonly Transition<ProxyStateName>[] = [
+  { from: 'idle', to: 'serving', when: 'a member registered here is active by the highest term known' },
+  { from: 'idle', to: 'relaying', when: 'after a lapsed lease another place is heard to have taken over' },
+  { from: 'idle', to: 'stopped', when: 'the daemon stops in order' },
+  { from: 'serving', to: 'serving', when: 'another member registered here became active: the route moves' },
+  { from: 'serving', to: 'waiting', when: 'the member is gone, gave the role up, or hands it over' },
+  { from: 'serving', to: 'relaying', when: 'another place took over' },
+  { from: 'serving', to: 'idle', when: 'the kernel lease was lost, or the registration ran out' },
+  { from: 'serving', to: 'stopped', when: 'the daemon stops in order and nobody relieves it in time' },
+  { from: 'waiting', to: 'serving', when: 'a member registered here is active: what waited goes to it' },
+  { from: 'waiting', to: 'relaying', when: 'another place took over: what waited goes there' },
+  { from: 'waiting', to: 'idle', when: 'nobody became active in time, or the kernel lease was lost' },
+  { from: 'waiting', to: 'stopped', when: 'the daemon stops in order and nobody relieves it in time' },
+  { from: 'relaying', to: 'serving', when: 'a member registered here is active again' },
+  { from: 'relaying', to: 'idle', when: 'the hosts have had time to move' },
+  { from: 'relaying', to: 'stopped', when: 'the daemon stops in order' },
+];
 
 /** Returns the new state; a change the table does not know is a bug. */
 export function become(from: MemberStateName, to: MemberStateName): MemberStateName {
-  if (!allowed.has(`${from}>${to}`)) throw new InvariantError(`no transition from ${from} to ${to}`);
+  return permitted(allowed, from, to);
+}
+
+/** As `become`, of a proxy. */
+export function becomeProxy(from: ProxyStateName, to: ProxyStateName): ProxyStateName {
+  return permitted(allowedProxy, from, to);
+}
+
+const allowed: ReadonlySet<string> = new Set(transitions.map(({ from, to }) => `${from}>${to}`));
+const allowedProxy: ReadonlySet<string> = new Set(proxyTransitions.map(({ from, to }) => `${from}>${to}`));
+
+function permitted<Name extends string>(table: ReadonlySet<string>, from: Name, to: Name): Name {
+  if (!table.has(`${from}>${to}`)) throw new InvariantError(`no transition from ${from} to ${to}`);
   return to;
 }

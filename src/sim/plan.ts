@@ -86,10 +86,15 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
         .filter(({ members }) => members.includes(id) && members.includes(self))
         .map((path) => ({ id: path.id, cable: path.cable })),
     })),
+    proxied: [],
+    registrationUs: 300_000,
+    stragglersUs: 200_000,
     groups: [
       {
         id: group,
         members: plan.members.map((id) => ({ id, priority: plan.priorities.get(id) ?? 0 })),
+        proxy: 0,
+        proxies: [],
         preempt: plan.preempt,
         takeOverOn: plan.takeOverOn,
       },

@@ -55,10 +55,15 @@ export function engineConfig(
           { id: 2, cable: false },
         ],
       })),
+    proxied: [],
+    registrationUs: 300_000,
+    stragglersUs: 200_000,
     groups: [
       {
         id: group,
         members: ids.map((id) => ({ id, priority: 400 - 100 * id })),
+        proxy: 0,
+        proxies: [],
         preempt: false,
         takeOverOn: everySignal,
         ...groupChanges,

@@ -1,0 +1,200 @@
+/**
+ * The member's side of a registration (RFC 5944 §3.3 in spirit): says to its proxy what it is, again whenever that
+ * changes and before the lifetime runs out, and with growing patience while nothing answers. A member whose proxy is gone
+ * reaches nobody: that is a predetermined state like a failing check.
+ */
+import {
+  type BootNonce,
+  type ControlMessage,
+  ControlType,
+  compareTerms,
+  type MemberState,
+  type NodeId,
+  noTerm,
+  RegistrationCode,
+  type Term,
+} from '../wire/control/message.ts';
+import type { Member } from './member.ts';
+import type { PeerWatch } from './peer.ts';
+import { type Instant, later } from './time.ts';
+import type { Timer } from './timers.ts';
+
+/** A request that nothing answers is said again after one interval, then after twice that, up to so many. */
+const backOffIntervalsMax = 64;
+
+const refusals: Readonly<Record<RegistrationCode, string>> = {
+  [RegistrationCode.accepted]: '',
+  [RegistrationCode.lowerTerm]: 'the proxy knows a higher term',
+  [RegistrationCode.notYourProxy]: 'the proxy does not serve this member',
+  [RegistrationCode.stopping]: 'the proxy stops',
+  [RegistrationCode.unable]: 'the proxy is unable to serve',
+};
+
+export class Registrant {
+  readonly #member: Member;
+  readonly #proxy: NodeId;
+  readonly #retry: Timer;
+  readonly #renew: Timer;
+  #identification = 0;
+  /** The boot of the proxy that was spoken to last. */
+  #boot: BootNonce = 0;
+  #said: { readonly state: MemberState; readonly term: Term } | undefined;
+  #acceptedUntil: Instant | undefined;
+  #refusal = 'the proxy has not accepted the registration yet';
+  #rounds = 0;
+  #wasRegistered = false;
+
+  constructor(member: Member, proxy: NodeId) {
+    this.#member = member;
+    this.#proxy = proxy;
+    const { timers } = member.context;
+    this.#retry = timers.create('register', () => this.#say());
+    this.#renew = timers.create('renewRegistration', () => this.say());
+  }
+
+  /** The proxy has accepted what we are. */
+  get registered(): boolean {
+    return this.lack === undefined;
+  }
+
+  /** Why nobody can be served through the proxy; undefined when all is well. */
+  get lack(): string | undefined {
+    const peer = this.#peer;
+    if (peer === undefined || !peer.up) return 'the proxy is gone';
+    if (this.#acceptedUntil === undefined) return this.#refusal;
+    if (this.#member.context.now >= this.#acceptedUntil) return 'the registration ran out';
+    return this.stops ? 'the proxy stops' : undefined;
+  }
+
+  /** The proxy was there and is not any more: what it would forward is lost, so nothing need be drained. */
+  get gone(): boolean {
+    return this.#wasRegistered && this.#peer?.up !== true;
+  }
+
+  /** It stops in order, and wants to be relieved while it still serves. */
+  get stops(): boolean {
+    return this.#peer?.standing(this.#member.id)?.relieveMe === true;
+  }
+
+  /** It has never accepted anything in this life. */
+  get untried(): boolean {
+    return !this.#wasRegistered;
+  }
+
+  /** The proxy says that somebody else serves the group: the term it knows of. */
+  get elsewhere(): Term | undefined {
+    const standing = this.#peer?.up ? this.#peer.standing(this.#member.id) : undefined;
+    return standing?.elsewhere ? standing.term : undefined;
+  }
+
+  /** Our word changed, or must be renewed: one datagram now, and again until it is answered. */
+  say(): void {
+    this.#identification++;
+    this.#rounds = 0;
+    this.#say();
+  }
+
+  /** After every socket was drained. */
+  review(): void {
+    const peer = this.#peer;
+    if (peer === undefined) return;
+    const boot = peer.up ? peer.boot : 0;
+    if (boot !== this.#boot) this.#changed(boot);
+    if (boot === 0) return;
+    const { wireState, term } = this.#member;
+    const same =
+      this.#said !== undefined && this.#said.state === wireState && compareTerms(this.#said.term, term) === 0;
+    if (!same) this.say();
+  }
+
+  /** The proxy's answer. Returns the term that it holds against us, when it knows a higher one. */
+  answered(message: ControlMessage): Term | undefined {
+    const { registration } = message;
+    // An answer to an earlier request says nothing about what we are now.
+    if (registration === undefined || registration.identification !== this.#identification) return undefined;
+    this.#retry.cancel();
+    const { context, id: group } = this.#member;
+    const { code, lifetimeMs } = registration;
+    if (code === RegistrationCode.accepted) {
+      this.#accept(lifetimeMs * 1000);
+      return undefined;
+    }
+    this.#acceptedUntil = undefined;
+    const proxy = this.#proxy;
+    const member = context.config.self;
+    if (this.#refusal !== refusals[code]) {
+      context.report({ code: 'registrationRefused', group, member, proxy, why: code, term: message.term });
+    }
+    this.#refusal = refusals[code];
+    this.#renew.arm(later(context.now, backOffIntervalsMax * context.config.heartbeatIntervalUs));
+    return code === RegistrationCode.lowerTerm ? message.term : undefined;
+  }
+
+  /** The last word of a member that leaves: a lifetime of 0. */
+  withdraw(): void {
+    this.#retry.cancel();
+    this.#renew.cancel();
+    if (this.#peer?.up !== true || this.#said === undefined) return;
+    this.#identification++;
+    this.#emit(0);
+  }
+
+  get #peer(): PeerWatch | undefined {
+    return this.#member.context.detector.peer(this.#proxy);
+  }
+
+  #accept(lifetimeUs: number): void {
+    const { context, id: group } = this.#member;
+    this.#acceptedUntil = later(context.now, lifetimeUs);
+    this.#renew.arm(later(context.now, Math.floor(lifetimeUs / 3)));
+    this.#refusal = refusals[RegistrationCode.accepted];
+    context.emit({ kind: 'resolve', group, node: this.#proxy });
+    if (this.#wasRegistered) return;
+    this.#wasRegistered = true;
+    context.report({ code: 'proxyFound', group, proxy: this.#proxy, why: 'registered' });
+  }
+
+  /** Another life of the proxy, or none: what the former one accepted is void. */
+  #changed(boot: BootNonce): void {
+    const { context, id: group } = this.#member;
+    if (this.#wasRegistered && this.#boot !== 0) {
+      const why = boot === 0 ? 'the proxy is gone' : 'the proxy was started again';
+      context.report({ code: 'proxyLost', group, proxy: this.#proxy, why });
+    }
+    this.#boot = boot;
+    this.#said = undefined;
+    this.#acceptedUntil = undefined;
+    this.#refusal = 'the proxy has not accepted the registration yet';
+    if (boot !== 0) this.#wasRegistered = false;
+    this.#retry.cancel();
+    this.#renew.cancel();
+  }
+
+  #say(): void {
+    const { context, wireState: state, term } = this.#member;
+    if (this.#peer?.up !== true) return;
+    this.#said = { state, term };
+    this.#emit(context.config.registrationUs / 1000);
+    const intervals = Math.min(2 ** this.#rounds++, backOffIntervalsMax);
+    this.#retry.arm(later(context.now, intervals * context.config.heartbeatIntervalUs));
+  }
+
+  #emit(lifetimeMs: number): void {
+    const { context, id: group } = this.#member;
+    const { state, term } = this.#said ?? { state: this.#member.wireState, term: noTerm };
+    context.emit({
+      kind: 'send',
+      peer: this.#proxy,
+      type: ControlType.register,
+      group,
+      term,
+      state,
+      target: 0,
+      registration: {
+        identification: this.#identification,
+        lifetimeMs: Math.round(lifetimeMs),
+        code: RegistrationCode.accepted,
+      },
+    });
+  }
+}
