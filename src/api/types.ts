@@ -33,6 +33,8 @@ export interface Status {
     readonly renewals: number;
   };
   readonly groups: readonly GroupStatus[];
+  /** Groups this node is a proxy of. */
+  readonly proxied: readonly ProxiedStatus[];
   readonly peers: readonly PeerStatus[];
   /** Ignored datagrams by reason since the start. */
   readonly refused: Readonly<Record<string, number>>;
@@ -49,6 +51,31 @@ export interface GroupStatus {
   readonly interface: string;
   readonly healthy: boolean;
   readonly checks: readonly CheckStatus[];
+  /** The proxy this member registers with, and whether that has accepted it; null without one. */
+  readonly proxy: { readonly name: string; readonly registered: boolean } | null;
+}
+
+/** What a proxy does for a group: docs/ARCHITECTURE.md has the table of its states. */
+export type ProxyRole = 'idle' | 'serving' | 'waiting' | 'relaying' | 'stopped';
+
+export interface ProxiedStatus {
+  readonly name: string;
+  readonly role: ProxyRole;
+  /** It answers ARP and neighbour solicitations for the addresses. */
+  readonly answering: boolean;
+  /** Where packets go: the member served, or the place that took over; null: nowhere. */
+  readonly routesTo: string | null;
+  readonly term: { readonly counter: number; readonly member: string };
+  readonly addresses: readonly string[];
+  readonly interface: string;
+  /** Packets in the waiting room. */
+  readonly held: number;
+  readonly registrations: readonly {
+    readonly member: string;
+    readonly state: string;
+    /** Until it runs out, microseconds. */
+    readonly remainingUs: number;
+  }[];
 }
 
 export interface CheckStatus {

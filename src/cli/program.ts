@@ -69,10 +69,10 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
     });
   program
     .command('clean')
-    .description('remove the fences that crashed daemons left on this machine')
+    .description('remove the fences, rules and routes that crashed daemons left on this machine')
     .action(async () => {
-      const { cleanFences } = await import('../daemon/clean.ts');
-      const { removed, kept } = cleanFences();
+      const { cleanRemains } = await import('../daemon/clean.ts');
+      const { removed, kept } = cleanRemains();
       for (const name of kept) terminal.out(`left ${name}: its daemon runs; stop that first\n`);
       terminal.out(removed.length === 0 ? 'nothing to remove\n' : `removed ${removed.join(', ')}\n`);
     });

@@ -1,5 +1,5 @@
 /** `understudy status` for a person: the worst first to meet the eye is the role, then who is heard, then the lease. */
-import type { GroupStatus, PeerStatus, Status } from '../api/types.ts';
+import type { GroupStatus, PeerStatus, ProxiedStatus, Status } from '../api/types.ts';
 
 /** `nowUs`: CLOCK_MONOTONIC of this machine, the clock of `lastHeardUs`. */
 export function statusPage(status: Status, nowUs: number): string {
@@ -16,9 +16,10 @@ export function statusPage(status: Status, nowUs: number): string {
     ['realtime', realtime.fifo ? 'SCHED_FIFO' : `ordinary scheduling (${realtime.why ?? 'not asked for'})`],
     ['refused', refused.length === 0 ? 'no datagrams' : refused.map(([why, n]) => `${why} ${n}`).join(', ')],
   ];
+  const behind = status.groups.some(({ proxy }) => proxy !== null);
   const groups = [
-    ['GROUP', 'ROLE', 'TERM', 'ACTIVE', 'HEALTHY', 'ADDRESSES'],
-    ...status.groups.map(groupRow),
+    ['GROUP', 'ROLE', 'TERM', 'ACTIVE', 'HEALTHY', ...(behind ? ['PROXY'] : []), 'ADDRESSES'],
+    ...status.groups.map((group) => groupRow(group, behind)),
   ];
   const checks = status.groups.flatMap((group) =>
     group.checks.map((check) => [
@@ -31,21 +32,60 @@ export function statusPage(status: Status, nowUs: number): string {
     ['PEER', 'STATE', 'PATH', 'STATE', 'TETHER', 'LAST HEARD'],
     ...peerRows(status.peers, nowUs),
   ];
-  const parts = [table(groups), table(peers)];
+  const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...proxied(status), table(peers)];
   if (checks.length > 0) parts.push(table([['CHECK', 'STATE', 'LAST RUN'], ...checks]));
   return [...parts, table(facts)].join('\n');
 }
 
-function groupRow(group: GroupStatus): string[] {
-  const { counter, member } = group.term;
+function groupRow(group: GroupStatus, behind: boolean): string[] {
+  const { proxy } = group;
+  const registered = proxy === null ? 'none' : `${proxy.name}${proxy.registered ? '' : ' NOT REGISTERED'}`;
   return [
     group.name,
     group.role,
-    counter === 0 ? '-' : `${counter}/${member}`,
+    termOf(group),
     group.active ?? 'nobody known',
     group.healthy ? 'yes' : 'NO',
-    `${group.addresses.join(', ')} on ${group.interface}`,
+    ...(behind ? [registered] : []),
+    addressesOf(group),
   ];
+}
+
+/** What this node is a proxy of, and who is registered with it. */
+function proxied({ proxied: groups }: Status): string[] {
+  if (groups.length === 0) return [];
+  const rows = groups.map((group) => [
+    group.name,
+    group.role,
+    termOf(group),
+    group.answering ? 'yes' : 'no',
+    group.routesTo ?? 'nobody',
+    String(group.held),
+    addressesOf(group),
+  ]);
+  const registrations = groups.flatMap((group) =>
+    group.registrations.map(({ member, state, remainingUs }) => [
+      group.name,
+      member,
+      state,
+      milliseconds(remainingUs),
+    ]),
+  );
+  return [
+    table([['PROXY OF', 'STATE', 'TERM', 'ANSWERS', 'ROUTES TO', 'WAITING', 'ADDRESSES'], ...rows]),
+    table([['PROXY OF', 'REGISTERED', 'AS', 'RUNS OUT IN'], ...registrations]),
+  ];
+}
+
+function termOf({ term: { counter, member } }: GroupStatus | ProxiedStatus): string {
+  return counter === 0 ? '-' : `${counter}/${member}`;
+}
+
+/** A few, and how many more. */
+function addressesOf({ addresses, interface: name }: GroupStatus | ProxiedStatus): string {
+  const shown = addresses.slice(0, 4).join(', ');
+  const more = addresses.length > 4 ? ` and ${addresses.length - 4} more` : '';
+  return `${shown}${more} on ${name}`;
 }
 
 function peerRows(peers: readonly PeerStatus[], nowUs: number): string[][] {

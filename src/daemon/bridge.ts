@@ -4,8 +4,8 @@
  */
 
 import type { EngineConfig } from '../engine/config.ts';
-import type { MemberStateName, Report } from '../engine/effect.ts';
-import type { GroupId, NodeId, PathId } from '../wire/control/message.ts';
+import type { MemberStateName, ProxyStateName, Report } from '../engine/effect.ts';
+import type { GroupId, MemberState, NodeId, PathId } from '../wire/control/message.ts';
 
 /** Everything the reactor needs, resolved from the configuration for this node. Addresses are text: see wire/address. */
 export interface ReactorConfig {
@@ -19,8 +19,10 @@ export interface ReactorConfig {
   readonly renewIntervalUs: number;
   /** SCHED_FIFO priority 1..99, or 0 for ordinary scheduling. */
   readonly fifoPriority: number;
-  /** Planned switchover: the hold queue's bound, bytes. */
+  /** The waiting room's bound: of planned switchovers, and of a proxy while no member is active. Bytes. */
   readonly holdBytesMax: number;
+  /** How old a packet in a proxy's waiting room may become, microseconds. */
+  readonly holdAgeUs: number;
   readonly paths: readonly PathLink[];
   readonly groups: readonly GroupLink[];
 }
@@ -42,13 +44,30 @@ export interface PathLink {
 
 export interface GroupLink {
   readonly id: GroupId;
+  /** What this node is in the group. A proxy has none of the addresses; it answers for them and routes them. */
+  readonly role: 'member' | 'proxy';
+  /** Where the addresses are served: the hosts' LAN, or a member's side of its proxy. */
   readonly interface: string;
   readonly addresses: readonly string[];
   readonly standbyAddress: 'present' | 'absent';
   /** Has checks: at the start unhealthy until told otherwise. A reload that adds the first check leaves it false. */
   readonly checked: boolean;
-  /** LAN addresses of each member (forwarding in a switchover; never asked as neighbours). */
+  /**
+   * Where each other node of the group is on `interface`'s LAN: its addresses there, or for a member behind a proxy that
+   * is there, the proxy's. For forwarding in a switchover and of stragglers; never asked as neighbours.
+   */
   readonly memberAddresses: readonly { readonly member: NodeId; readonly addresses: readonly string[] }[];
+  /** Member behind a proxy: its way back to the hosts. */
+  readonly gateway?: Hop;
+  /** Proxy: its way to each member that may register here. */
+  readonly clients: readonly Hop[];
+}
+
+/** The next hop to a node: its addresses on the network of one of our interfaces, at most one of each family. */
+export interface Hop {
+  readonly node: NodeId;
+  readonly interface: string;
+  readonly addresses: readonly string[];
 }
 
 export type ToReactor =
@@ -91,6 +110,22 @@ export interface ReactorStatus {
     readonly termMember: NodeId;
     readonly active: NodeId | 0;
     readonly healthy: boolean;
+    /** Null: without a proxy. */
+    readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
+  }[];
+  readonly proxied: readonly {
+    readonly id: GroupId;
+    readonly state: ProxyStateName;
+    readonly answering: boolean;
+    readonly routesTo: NodeId | 0;
+    readonly termCounter: number;
+    readonly termMember: NodeId;
+    readonly held: number;
+    readonly registrations: readonly {
+      readonly member: NodeId;
+      readonly state: MemberState;
+      readonly remainingUs: number;
+    }[];
   }[];
   readonly peers: readonly {
     readonly id: NodeId;

@@ -1,5 +1,7 @@
 /** `understudy check`: what a configuration file comes to, in a few lines, or every problem with it. */
+import type { GroupLink, Hop } from './bridge.ts';
 import { loadConfig } from './config/load.ts';
+import type { ResolvedConfig } from './config/resolve.ts';
 
 export interface ConfigSummary {
   readonly lines: readonly string[];
@@ -10,7 +12,6 @@ export interface ConfigSummary {
 export function summarizeConfig(path: string): ConfigSummary {
   const { control, reactor, warnings } = loadConfig(path);
   const { engine } = reactor;
-  const member = (id: number): string => control.names.members.get(id) ?? `member ${id}`;
   const silenceMs = (engine.heartbeatIntervalUs * engine.missCount) / 1000;
   const scheduling =
     reactor.fifoPriority === 0 ? 'ordinary scheduling' : `SCHED_FIFO ${reactor.fifoPriority}`;
@@ -26,15 +27,48 @@ export function summarizeConfig(path: string): ConfigSummary {
       `silence    believed after ${silenceMs} ms on all paths`,
       ...reactor.paths.map((path) => {
         const name = control.names.paths.get(path.path);
-        return `path       ${name} to ${member(path.peer)}: ${path.interface}, ${path.localAddress} -> ${path.peerAddress} port ${path.port}`;
+        return `path       ${name} to ${nameOf(path.peer, { control })}: ${path.interface}, ${path.localAddress} -> ${path.peerAddress} port ${path.port}`;
       }),
-      ...engine.groups.map((group) => {
-        const own = control.groups.find((candidate) => candidate.id === group.id);
-        const ranks = group.members
-          .toSorted((a, b) => b.priority - a.priority)
-          .map(({ id, priority }) => `${member(id)} (${priority})`);
-        return `group      ${own?.name}: ${own?.addresses.join(', ')} on ${own?.interface}; ${ranks.join(', ')}`;
-      }),
+      ...reactor.groups.map((link) => groupLine(link, { control, reactor })),
+      ...proxyLines({ control, reactor }),
     ],
   };
+}
+
+/** A member: where it serves and who goes first. A proxy: where it answers, and how it reaches whom. */
+function groupLine(link: GroupLink, config: ResolvedConfig): string {
+  const name = config.control.names.groups.get(link.id);
+  const what = `${name}: ${link.addresses.join(', ')} on ${link.interface}`;
+  if (link.role === 'proxy') {
+    return `proxy      ${what}; for ${link.clients.map((hop) => hopText(hop, config)).join(', ')}`;
+  }
+  const group = config.reactor.engine.groups.find(({ id }) => id === link.id);
+  const ranks = (group?.members ?? [])
+    .toSorted((a, b) => b.priority - a.priority)
+    .map(({ id, priority }) => `${nameOf(id, config)} (${priority})`);
+  const way = link.gateway === undefined ? '' : ` behind ${hopText(link.gateway, config)}`;
+  return `group      ${what}${way}; ${ranks.join(', ')}`;
+}
+
+/** Durations and bounds of proxies, where this node is one or has one. */
+function proxyLines({ reactor }: ResolvedConfig): string[] {
+  const { engine } = reactor;
+  const isProxy = engine.proxied.length > 0;
+  if (!isProxy && engine.groups.every(({ proxy }) => proxy === 0)) return [];
+  const lines = [`register   for ${engine.registrationUs / 1000} ms, renewed after a third of that`];
+  if (isProxy) {
+    lines.push(
+      `waiting    ${reactor.holdBytesMax} bytes at most, ${reactor.holdAgeUs / 1000} ms each`,
+      `stragglers sent on for ${engine.stragglersUs / 1000} ms after a takeover`,
+    );
+  }
+  return lines;
+}
+
+function hopText({ node, interface: name, addresses }: Hop, config: ResolvedConfig): string {
+  return `${nameOf(node, config)} (${name}, ${addresses.join(', ')})`;
+}
+
+function nameOf(node: number, { control }: Pick<ResolvedConfig, 'control'>): string {
+  return control.names.members.get(node) ?? `member ${node}`;
 }

@@ -1,8 +1,10 @@
-/** `understudy clean`: removes what a crash leaves behind on purpose, the fence. */
+/** `understudy clean`: removes what a crash leaves behind: the fence, on purpose, and rules and routes without effect. */
 import { OperationError } from '../linux/errors.ts';
 import { Fence } from '../linux/fence/fence.ts';
 import { interfaceIndex } from '../linux/interfaces.ts';
 import { NftablesSocket } from '../linux/nftables/socket.ts';
+import { RouteSocket } from '../linux/route/socket.ts';
+import { isTableOf, removeRouting } from './reactor/tables.ts';
 
 const prefix = 'understudy-';
 
@@ -12,15 +14,27 @@ export interface Cleaned {
   readonly kept: readonly string[];
 }
 
-/** Removes the fences of Understudy on this machine whose daemons are dead. Returns the tables' names. */
-export function cleanFences(): Cleaned {
+/** Removes what daemons of Understudy that are dead left on this machine. Returns the tables' names. */
+export function cleanRemains(): Cleaned {
   const removed: string[] = [];
   const kept: string[] = [];
   for (const name of fences()) {
     if (lives(name.slice(prefix.length))) kept.push(name);
     else removed.push(...Fence.clean(name));
   }
+  removed.push(...cleanRouting(kept.map((name) => name.slice(prefix.length))));
   return { removed, kept };
+}
+
+/** Rules and routing tables of no living instance. */
+function cleanRouting(living: readonly string[]): string[] {
+  const route = RouteSocket.open();
+  try {
+    const tables = removeRouting(route, (table) => !living.some((instance) => isTableOf(instance, table)));
+    return [...tables].map((table) => `routing table ${table}`);
+  } finally {
+    route.close();
+  }
 }
 
 function fences(): ReadonlySet<string> {

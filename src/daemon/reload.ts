@@ -2,7 +2,7 @@
  * What a new configuration changes in a running daemon: what takes effect at once, and what needs a restart because the
  * reactor opened devices, sockets and tables for it. Never costs the role.
  */
-import type { EngineConfig, GroupConfig } from '../engine/config.ts';
+import type { EngineConfig, GroupConfig, ProxiedGroupConfig } from '../engine/config.ts';
 import type { GroupLink } from './bridge.ts';
 import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
 
@@ -21,6 +21,7 @@ const live: readonly Aspect[] = [
   ['startup', ({ reactor: { engine } }) => engine.startupGraceUs],
   ['announce', ({ reactor: { engine } }) => [engine.announceScheduleUs, engine.defendIntervalUs]],
   ['switchover', ({ reactor: { engine } }) => [engine.drainUs, engine.switchoverTimeoutUs]],
+  ['proxy', ({ reactor: { engine } }) => [engine.registrationUs, engine.stragglersUs]],
 ];
 
 const fixed: readonly Aspect[] = [
@@ -31,7 +32,8 @@ const fixed: readonly Aspect[] = [
   ['control', ({ control }) => control.socket],
   ['lease', ({ reactor }) => [reactor.leaseMs, reactor.renewIntervalUs]],
   ['realtime', ({ reactor }) => reactor.fifoPriority],
-  ['switchover.holdBytes', ({ reactor }) => reactor.holdBytesMax],
+  ['holdBytes', ({ reactor }) => reactor.holdBytesMax],
+  ['proxy.holdAgeMs', ({ reactor }) => reactor.engine.proxied.length > 0 && reactor.holdAgeUs],
   ['members', ({ control }) => [...control.names.members]],
   ['paths', ({ control, reactor }) => [[...control.names.paths], reactor.paths, reactor.engine.peers]],
 ];
@@ -51,29 +53,33 @@ function compareGroups(
   changed: string[],
   needsRestart: string[],
 ): void {
-  const names = new Set([...running.control.groups, ...wanted.control.groups].map((group) => group.name));
-  for (const name of names) {
+  const controls = [running.control, wanted.control];
+  const all = controls.flatMap(({ groups, proxied }) => [...groups, ...proxied]);
+  for (const name of new Set(all.map((group) => group.name))) {
     const before = parts(running, name);
     const after = parts(wanted, name);
-    if (before === undefined || after === undefined) {
+    if (before === undefined || after === undefined || before.link.role !== after.link.role) {
       needsRestart.push(`groups.${name}`);
       continue;
     }
-    if (differ(before.control.checks, after.control.checks)) changed.push(`groups.${name}.checks`);
+    if (differ(before.checks, after.checks)) changed.push(`groups.${name}.checks`);
     if (differ(served(before.link), served(after.link)))
       needsRestart.push(`groups.${name} (interface or addresses)`);
-    if (!sameMembers(before.engine, after.engine)) needsRestart.push(`groups.${name}.members`);
-    else if (differ(before.engine, after.engine)) changed.push(`groups.${name}`);
+    const [was, will] = [bonds(before.engine), bonds(after.engine)];
+    if (differ(was.members, will.members)) needsRestart.push(`groups.${name}.members`);
+    if (differ(was.proxies, will.proxies)) needsRestart.push(`groups.${name}.proxies`);
+    if (!differ(was, will) && differ(before.engine, after.engine)) changed.push(`groups.${name}`);
   }
 }
 
-function parts(config: ResolvedConfig, name: string) {
-  const control = config.control.groups.find((group) => group.name === name);
-  const link = config.reactor.groups.find((group) => group.id === control?.id);
-  const engine = config.reactor.engine.groups.find((group) => group.id === control?.id);
-  return control === undefined || link === undefined || engine === undefined
-    ? undefined
-    : { control, link, engine };
+/** What the planes know of a group; `checks` on members only. */
+function parts({ control, reactor }: ResolvedConfig, name: string) {
+  const id = [...control.groups, ...control.proxied].find((group) => group.name === name)?.id;
+  const checks = control.groups.find((group) => group.id === id)?.checks;
+  const link = reactor.groups.find((group) => group.id === id);
+  const { groups, proxied } = reactor.engine;
+  const engine = [...groups, ...proxied].find((group) => group.id === id);
+  return link === undefined || engine === undefined ? undefined : { checks, link, engine };
 }
 
 /** What devices and tables were made for; whether there are checks, the reactor asks at its start only. */
@@ -87,10 +93,8 @@ function merge(running: ResolvedConfig, wanted: ResolvedConfig): ResolvedConfig 
     ...wanted.reactor.engine,
     self: running.reactor.engine.self,
     peers: running.reactor.engine.peers,
-    groups: running.reactor.engine.groups.map((group) => {
-      const wish = wanted.reactor.engine.groups.find((candidate) => candidate.id === group.id);
-      return wish !== undefined && sameMembers(group, wish) ? wish : group;
-    }),
+    groups: mergeEngine(running.reactor.engine.groups, wanted.reactor.engine.groups),
+    proxied: mergeEngine(running.reactor.engine.proxied, wanted.reactor.engine.proxied),
   };
   const groups: ControlGroup[] = running.control.groups.map((group) => {
     const wish = wanted.control.groups.find((candidate) => candidate.id === group.id);
@@ -102,10 +106,29 @@ function merge(running: ResolvedConfig, wanted: ResolvedConfig): ResolvedConfig 
   };
 }
 
-function sameMembers(a: GroupConfig, b: GroupConfig): boolean {
-  const ids = (group: GroupConfig): number[] =>
-    group.members.map((member) => member.id).sort((x, y) => x - y);
-  return !differ(ids(a), ids(b));
+/** The running groups, each as wanted where that changes nothing that the engine has opened for it. */
+function mergeEngine<Group extends GroupConfig | ProxiedGroupConfig>(
+  running: readonly Group[],
+  wanted: readonly Group[],
+): Group[] {
+  return running.map((group) => {
+    const wish = wanted.find((candidate) => candidate.id === group.id);
+    return wish !== undefined && !differ(bonds(group), bonds(wish)) ? wish : group;
+  });
+}
+
+/** Who is tied to whom in a group, which the engine asks at its start only. The order in the file means nothing. */
+function bonds(group: GroupConfig | ProxiedGroupConfig): {
+  readonly members: unknown;
+  readonly proxies: unknown;
+} {
+  const inOrder = (ids: readonly number[]): number[] => ids.toSorted((a, b) => a - b);
+  if ('elsewhere' in group) {
+    const elsewhere = group.elsewhere.toSorted((a, b) => a.member - b.member);
+    return { members: [inOrder(group.members), elsewhere], proxies: [] };
+  }
+  const members = inOrder(group.members.map(({ id }) => id));
+  return { members: [members, group.proxy], proxies: inOrder(group.proxies) };
 }
 
 /** Plain data, made by the same code in the same order. */

@@ -1,8 +1,10 @@
 /** The reactor's numbers and the control plane's facts, joined into what the control socket answers. */
-import type { GroupStatus, PeerStatus, Status } from '../api/types.ts';
+import type { GroupStatus, PeerStatus, ProxiedStatus, Status } from '../api/types.ts';
+import { MemberState } from '../wire/control/message.ts';
 import type { ReactorStatus } from './bridge.ts';
 import type { HealthWatch } from './checks/health.ts';
-import type { ControlGroup, Names, ResolvedConfig } from './config/resolve.ts';
+import type { ControlGroup, ControlProxied, Names, ResolvedConfig } from './config/resolve.ts';
+import { memberName } from './events/names.ts';
 
 export interface DaemonFacts {
   readonly version: string;
@@ -31,6 +33,7 @@ export function assembleStatus(
       renewals: reactor.renewals,
     },
     groups: control.groups.flatMap((group) => groupStatus(reactor, group, control.names, health)),
+    proxied: control.proxied.flatMap((group) => proxiedStatus(reactor, group, control.names)),
     peers: reactor.peers.map((peer) => peerStatus(peer, control.names)),
     refused: reactor.refused,
     lateness: { lastUs: reactor.lateLastUs, maxUs: reactor.lateMaxUs },
@@ -50,18 +53,46 @@ function groupStatus(
       name: group.name,
       role: state.state,
       term: { counter: state.termCounter, member: names.members.get(state.termMember) ?? '' },
-      active: state.active === 0 ? null : (names.members.get(state.active) ?? `member ${state.active}`),
+      active: state.active === 0 ? null : memberName(names, state.active),
       addresses: group.addresses,
       interface: group.interface,
       healthy: state.healthy,
       checks: health.status(group.id),
+      proxy: state.proxy && {
+        name: memberName(names, state.proxy.id),
+        registered: state.proxy.registered,
+      },
+    },
+  ];
+}
+
+const states = new Map(Object.entries(MemberState).map(([name, number]) => [number, name]));
+
+function proxiedStatus(reactor: ReactorStatus, group: ControlProxied, names: Names): ProxiedStatus[] {
+  const state = reactor.proxied.find((candidate) => candidate.id === group.id);
+  if (state === undefined) return [];
+  return [
+    {
+      name: group.name,
+      role: state.state,
+      answering: state.answering,
+      routesTo: state.routesTo === 0 ? null : memberName(names, state.routesTo),
+      term: { counter: state.termCounter, member: names.members.get(state.termMember) ?? '' },
+      addresses: group.addresses,
+      interface: group.interface,
+      held: state.held,
+      registrations: state.registrations.map(({ member, state: number, remainingUs }) => ({
+        member: memberName(names, member),
+        state: states.get(number) ?? String(number),
+        remainingUs,
+      })),
     },
   ];
 }
 
 function peerStatus(peer: ReactorStatus['peers'][number], names: Names): PeerStatus {
   return {
-    name: names.members.get(peer.id) ?? `member ${peer.id}`,
+    name: memberName(names, peer.id),
     up: peer.up,
     paths: peer.paths.map((path) => ({
       name: names.paths.get(path.id) ?? `path ${path.id}`,

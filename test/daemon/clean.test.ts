@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cleanFences } from '../../src/daemon/clean.ts';
+import { cleanRemains } from '../../src/daemon/clean.ts';
 import { Fence } from '../../src/linux/fence/fence.ts';
 import { Tun } from '../../src/linux/tun.ts';
 import { inNamespace } from '../namespace.ts';
@@ -13,8 +13,8 @@ test('clean removes the fence of a dead daemon and leaves that of a living one',
   arm('dead');
   arm('alive');
   const device = Tun.open({ name: 'usalive', kind: 'tun' });
-  assert.deepEqual(cleanFences(), { removed: ['understudy-dead'], kept: ['understudy-alive'] });
-  assert.deepEqual(cleanFences(), { removed: [], kept: ['understudy-alive'] });
+  assert.deepEqual(cleanRemains(), { removed: ['understudy-dead'], kept: ['understudy-alive'] });
+  assert.deepEqual(cleanRemains(), { removed: [], kept: ['understudy-alive'] });
   device.close();
-  assert.deepEqual(cleanFences(), { removed: ['understudy-alive'], kept: [] });
+  assert.deepEqual(cleanRemains(), { removed: ['understudy-alive'], kept: [] });
 });

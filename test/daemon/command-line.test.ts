@@ -44,6 +44,7 @@ function show(rig: DaemonRig, active: number): void {
         termMember: active,
         active,
         healthy: true,
+        proxy: null,
       },
     ],
     peers: [{ id: 2, up: true, paths: [{ id: 1, up: true, tether: true, lastHeardUs: 0 }] }],

@@ -128,7 +128,9 @@ test('status joins the reactor’s numbers with names', async (context) => {
     ...rig.reactor.status,
     leaseHeld: true,
     refused: { forged: 2 },
-    groups: [{ id: web, state: 'active', termCounter: 7, termMember: 1, active: 1, healthy: true }],
+    groups: [
+      { id: web, state: 'active', termCounter: 7, termMember: 1, active: 1, healthy: true, proxy: null },
+    ],
     peers: [
       {
         id: 2,
@@ -154,6 +156,7 @@ test('status joins the reactor’s numbers with names', async (context) => {
       addresses: ['192.0.2.10', '2001:db8:0:1::10'],
       interface: 'lan0',
       healthy: true,
+      proxy: null,
       checks: [],
     },
   ]);

@@ -11,6 +11,7 @@ export const quietStatus: ReactorStatus = {
   lateMaxUs: 340,
   refused: {},
   groups: [],
+  proxied: [],
   peers: [],
 };
 

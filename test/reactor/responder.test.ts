@@ -39,11 +39,13 @@ const host6 = ip6('2001:db8::101');
 
 const group: GroupLink = {
   id: 7,
+  role: 'member',
   interface: 'lan0',
   addresses: ['192.0.2.10', '2001:db8::10'],
   standbyAddress: 'present',
   checked: false,
   memberAddresses: [{ member: 2, addresses: ['192.0.2.2'] }],
+  clients: [],
 };
 const claims: string[] = [];
 const responder = new Responder('lan0', [group], (id, address, from) => {

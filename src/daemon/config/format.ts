@@ -15,6 +15,7 @@ export interface ConfigFile {
   readonly realtime: { readonly fifoPriority: number } | false;
   readonly announce: { readonly scheduleMs: readonly number[]; readonly defendIntervalMs: number };
   readonly switchover: { readonly drainMs: number; readonly timeoutMs: number; readonly holdBytes: number };
+  readonly proxy: ProxySettings;
   readonly members: Readonly<Record<string, { readonly id: number }>>;
   readonly paths: Readonly<Record<string, PathEntry>>;
   readonly groups: Readonly<Record<string, GroupEntry>>;
@@ -31,10 +32,24 @@ export interface PathEntry {
   readonly members: Readonly<Record<string, { readonly interface: string; readonly address: string }>>;
 }
 
+/** What concerns proxies only, on proxies and on members behind them. */
+export interface ProxySettings {
+  /** How long a registration lasts without a renewal, milliseconds. */
+  readonly registrationMs: number;
+  /** How long a proxy sends on what still reaches it after another place took over, milliseconds. */
+  readonly stragglersMs: number;
+  /** The waiting room, all groups together, bytes. */
+  readonly holdBytes: number;
+  /** Packets in the waiting room that are older are dropped, milliseconds. */
+  readonly holdAgeMs: number;
+}
+
 export interface GroupEntry {
   readonly interface?: string | undefined;
   readonly addresses: readonly string[];
   readonly members: Readonly<Record<string, GroupMemberEntry>>;
+  /** Answer for the addresses on the hosts' LAN, for members that are not on it. */
+  readonly proxies?: Readonly<Record<string, GroupProxyEntry>> | undefined;
   readonly preempt: boolean;
   readonly standbyAddress: 'present' | 'absent';
   readonly takeOverOn: {
@@ -50,7 +65,21 @@ export interface GroupMemberEntry {
   readonly priority: number;
   /** Overrides the group's interface on this member. */
   readonly interface?: string | undefined;
-  /** The member's own addresses on that LAN; default: those it has on `lan` paths over the same interface. */
+  /**
+   * The member's own addresses on that LAN; default: those it has on attached `lan` paths over the same interface, with
+   * a proxy also on cables.
+   */
+  readonly lanAddresses?: readonly string[] | undefined;
+  /** The proxy that it registers with; without one it serves the hosts' LAN itself. */
+  readonly proxy?: string | undefined;
+  /** The proxy's addresses on the member's LAN; default: its ends of the attached paths that both share there. */
+  readonly gateways?: readonly string[] | undefined;
+}
+
+export interface GroupProxyEntry {
+  /** The hosts' LAN. */
+  readonly interface: string;
+  /** The proxy's own addresses there; default: those it has on attached `lan` paths over the interface. */
   readonly lanAddresses?: readonly string[] | undefined;
 }
 

@@ -40,7 +40,7 @@ export function parseConfig(file: string, text: string): LoadedConfig {
   const keys = readKeys(validation.file, document);
   if (!keys.ok) throw new ConfigError(keys.problems);
   const resolved = resolve(validation.file, keys.keys);
-  return { ...resolved, warnings: [...keys.warnings, ...warningsOf(validation.file.node, resolved)] };
+  return { ...resolved, warnings: [...keys.warnings, ...warningsOf(validation.file)] };
 }
 
 function valuesOf(document: ConfigDocument): unknown {

@@ -1,10 +1,12 @@
 /** From the file that all members may share to what this node's two planes need. */
-import type { EngineConfig, GroupConfig, PeerConfig } from '../../engine/config.ts';
+import type { EngineConfig, GroupConfig, PeerConfig, ProxiedGroupConfig } from '../../engine/config.ts';
 import type { GroupId, NodeId, PathId } from '../../wire/control/message.ts';
-import type { GroupLink, PathLink, ReactorConfig } from '../bridge.ts';
+import type { ReactorConfig } from '../bridge.ts';
 import { leaseMs } from './crosscheck/timing.ts';
-import type { CheckEntry, ConfigFile, GroupEntry, LogLevel, PathEntry } from './format.ts';
+import type { CheckEntry, ConfigFile, GroupEntry, LogLevel } from './format.ts';
 import { clusterNumber, groupId, instanceId } from './identity.ts';
+import { groupLink, nodeId, pathLinks } from './links.ts';
+import { arePeers, clientsOf, interfaceOf, isIn, isProxyOf, placeOf } from './places.ts';
 
 /** How many term counters one reservation on disk covers. */
 const termBlock = 1000;
@@ -16,7 +18,10 @@ export interface ControlConfig {
   /** Path of the control socket. */
   readonly socket: string;
   readonly logLevel: LogLevel;
+  /** Groups this node is a member of. */
   readonly groups: readonly ControlGroup[];
+  /** Groups this node is a proxy of. */
+  readonly proxied: readonly ControlProxied[];
   readonly names: Names;
 }
 
@@ -27,6 +32,16 @@ export interface ControlGroup {
   readonly addresses: readonly string[];
   readonly members: readonly string[];
   readonly checks: readonly CheckEntry[];
+}
+
+export interface ControlProxied {
+  readonly id: GroupId;
+  readonly name: string;
+  /** The hosts' LAN, on which this node answers. */
+  readonly interface: string;
+  readonly addresses: readonly string[];
+  /** All members of the group, also those that register elsewhere. */
+  readonly members: readonly string[];
 }
 
 /** What the numbers on the wire are called. */
@@ -43,19 +58,27 @@ export interface ResolvedConfig {
 
 /** `file` has passed every check; `keys` are hexadecimal, the sealing one first. */
 export function resolve(file: ConfigFile, keys: readonly string[]): ResolvedConfig {
-  const own = Object.entries(file.groups).filter(([, group]) => file.node in group.members);
+  const groups = Object.entries(file.groups);
+  const own = groups.filter(([, group]) => file.node in group.members);
+  const proxied = groups.filter(([, group]) => isProxyOf(group, file.node));
   return {
     reactor: {
-      engine: engineConfig(file, own),
+      engine: engineConfig(file, own, proxied),
       cluster: clusterNumber(file.cluster),
       keys,
       instance: instanceId(file.cluster, file.node),
       leaseMs: leaseMs(file),
       renewIntervalUs: microseconds(file.lease.renewMs),
       fifoPriority: file.realtime === false ? 0 : file.realtime.fifoPriority,
-      holdBytesMax: file.switchover.holdBytes,
+      holdBytesMax:
+        proxied.length > 0
+          ? Math.max(file.switchover.holdBytes, file.proxy.holdBytes)
+          : file.switchover.holdBytes,
+      holdAgeUs: microseconds(file.proxy.holdAgeMs),
       paths: Object.values(file.paths).flatMap((path) => pathLinks(file, path)),
-      groups: own.map(([name, group]) => groupLink(file, name, group)),
+      groups: groups
+        .filter(([, group]) => isIn(group, file.node))
+        .map(([name, group]) => groupLink(file, name, group)),
     },
     control: {
       cluster: file.cluster,
@@ -63,7 +86,11 @@ export function resolve(file: ConfigFile, keys: readonly string[]): ResolvedConf
       stateDir: file.stateDir ?? `/var/lib/understudy/${file.node}`,
       socket: file.control ?? defaultSocket(file.node),
       logLevel: file.log.level,
-      groups: own.map(([name, group]) => controlGroup(file, name, group)),
+      groups: own.map(([name, group]) => ({
+        ...controlGroup(file, name, group),
+        checks: group.checks,
+      })),
+      proxied: proxied.map(([name, group]) => controlGroup(file, name, group)),
       names: {
         members: new Map(Object.entries(file.members).map(([name, { id }]) => [id, name])),
         paths: new Map(Object.entries(file.paths).map(([name, { id }]) => [id, name])),
@@ -80,9 +107,9 @@ export function defaultSocket(node: string): string {
 
 type NamedGroups = readonly (readonly [string, GroupEntry])[];
 
-function engineConfig(file: ConfigFile, groups: NamedGroups): Omit<EngineConfig, 'boot'> {
+function engineConfig(file: ConfigFile, own: NamedGroups, proxied: NamedGroups): Omit<EngineConfig, 'boot'> {
   return {
-    self: memberId(file, file.node),
+    self: nodeId(file, file.node),
     heartbeatIntervalUs: microseconds(file.heartbeat.intervalMs),
     missCount: file.heartbeat.misses,
     startupGraceUs: microseconds(file.startup.graceMs),
@@ -93,14 +120,17 @@ function engineConfig(file: ConfigFile, groups: NamedGroups): Omit<EngineConfig,
     defendIntervalUs: microseconds(file.announce.defendIntervalMs),
     termBlock,
     peers: peers(file),
-    groups: groups.map(([name, group]) => engineGroup(file, name, group)),
+    groups: own.map(([name, group]) => engineGroup(file, name, group)),
+    proxied: proxied.map(([name, group]) => engineProxied(file, name, group)),
+    registrationUs: microseconds(file.proxy.registrationMs),
+    stragglersUs: microseconds(file.proxy.stragglersMs),
   };
 }
 
 function peers(file: ConfigFile): PeerConfig[] {
   const shared = Object.values(file.paths).filter((path) => file.node in path.members);
   return Object.entries(file.members)
-    .filter(([name]) => name !== file.node)
+    .filter(([name]) => name !== file.node && arePeers(file, file.node, name))
     .map(([name, { id }]) => ({
       id,
       paths: shared
@@ -111,76 +141,41 @@ function peers(file: ConfigFile): PeerConfig[] {
 }
 
 function engineGroup(file: ConfigFile, name: string, group: GroupEntry): GroupConfig {
+  const proxy = placeOf(group, file.node);
   return {
     id: groupId(name),
     members: Object.entries(group.members).map(([member, { priority }]) => ({
-      id: memberId(file, member),
+      id: nodeId(file, member),
       priority,
     })),
+    proxy: proxy === file.node ? 0 : nodeId(file, proxy),
+    proxies: Object.keys(group.proxies ?? {}).map((one) => nodeId(file, one)),
     preempt: group.preempt,
     takeOverOn: group.takeOverOn,
   };
 }
 
-/** One link to each other member on the path; none when this node is not on it. */
-function pathLinks(file: ConfigFile, path: PathEntry): PathLink[] {
-  const here = path.members[file.node];
-  if (here === undefined) return [];
-  return Object.entries(path.members)
-    .filter(([name]) => name !== file.node)
-    .map(([name, there]) => ({
-      peer: memberId(file, name),
-      path: path.id,
-      interface: here.interface,
-      localAddress: here.address,
-      peerAddress: there.address,
-      port: path.port,
-      cable: path.kind === 'cable',
-      tether: path.tether,
-      hops: path.hops,
-    }));
-}
-
-function groupLink(file: ConfigFile, name: string, group: GroupEntry): GroupLink {
+function engineProxied(file: ConfigFile, name: string, group: GroupEntry): ProxiedGroupConfig {
+  const others = Object.keys(group.members).filter((member) => placeOf(group, member) !== file.node);
   return {
     id: groupId(name),
-    interface: interfaceOf(group, file.node),
-    addresses: group.addresses,
-    standbyAddress: group.standbyAddress,
-    checked: group.checks.length > 0,
-    memberAddresses: Object.keys(group.members).map((member) => ({
-      member: memberId(file, member),
-      addresses: group.members[member]?.lanAddresses ?? lanAddresses(file, group, member),
+    members: clientsOf(group, file.node).map((member) => nodeId(file, member)),
+    elsewhere: others.map((member) => ({
+      member: nodeId(file, member),
+      place: nodeId(file, placeOf(group, member)),
     })),
+    takeOverOn: group.takeOverOn,
   };
 }
 
-/** The member's addresses on attached LAN paths over the interface that serves the group. */
-function lanAddresses(file: ConfigFile, group: GroupEntry, member: string): string[] {
-  return Object.values(file.paths).flatMap((path) => {
-    const end = path.members[member];
-    const serves = path.kind === 'lan' && path.hops === 0 && end?.interface === interfaceOf(group, member);
-    return end !== undefined && serves ? [end.address] : [];
-  });
-}
-
-function controlGroup(file: ConfigFile, name: string, group: GroupEntry): ControlGroup {
+function controlGroup(file: ConfigFile, name: string, group: GroupEntry): ControlProxied {
   return {
     id: groupId(name),
     name,
     interface: interfaceOf(group, file.node),
     addresses: group.addresses,
     members: Object.keys(group.members),
-    checks: group.checks,
   };
-}
-
-function interfaceOf(group: GroupEntry, member: string): string {
-  return group.members[member]?.interface ?? group.interface ?? '';
-}
-
-function memberId(file: ConfigFile, name: string): NodeId {
-  return file.members[name]?.id ?? 0;
 }
 
 function microseconds(ms: number): number {

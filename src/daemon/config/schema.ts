@@ -45,7 +45,9 @@ const key = text(
 const absolutePath = text('must be an absolute path', /^\//);
 const someText = text('must be text of at least one character', /^[\s\S]+$/);
 const addressText = v.string('must be an IP address (text; put IPv6 in quotes)');
+const addressList = v.array(addressText, 'must be a list of IP addresses');
 const milliseconds = 'a number of milliseconds';
+const holdBytes = v.optional(integer(65_536, 1_073_741_824), 4_194_304);
 
 function named<Item extends v.GenericSchema>(item: Item, what: string): v.GenericSchema {
   return v.pipe(
@@ -91,17 +93,19 @@ export const checkEntrySchema: v.GenericSchema<unknown, CheckEntry> = v.variant(
 
 const group = mapping({
   interface: v.optional(interfaceName),
-  addresses: v.pipe(
-    v.array(addressText, 'must be a list of IP addresses'),
-    v.minLength(1, 'must have at least one address'),
-  ),
+  addresses: v.pipe(addressList, v.minLength(1, 'must have at least one address')),
   members: named(
     mapping({
       priority: v.optional(integer(0, 255), 100),
       interface: v.optional(interfaceName),
-      lanAddresses: v.optional(v.array(addressText, 'must be a list of IP addresses')),
+      lanAddresses: v.optional(addressList),
+      proxy: v.optional(name),
+      gateways: v.optional(addressList),
     }),
     'member',
+  ),
+  proxies: v.optional(
+    named(mapping({ interface: interfaceName, lanAddresses: v.optional(addressList) }), 'proxy'),
   ),
   preempt: v.optional(flag(), false),
   standbyAddress: v.optional(v.picklist(['present', 'absent'], 'must be present or absent'), 'present'),
@@ -182,7 +186,16 @@ const top = mapping({
     mapping({
       drainMs: v.optional(range(milliseconds, 0, 10_000), 5),
       timeoutMs: v.optional(range(milliseconds, 10, 600_000), 1000),
-      holdBytes: v.optional(integer(65_536, 1_073_741_824), 4_194_304),
+      holdBytes,
+    }),
+    {},
+  ),
+  proxy: v.optional(
+    mapping({
+      registrationMs: v.optional(range(milliseconds, 100, 3_600_000), 3000),
+      stragglersMs: v.optional(range(milliseconds, 0, 600_000), 10_000),
+      holdBytes,
+      holdAgeMs: v.optional(range(milliseconds, 1, 60_000), 2000),
     }),
     {},
   ),

@@ -131,14 +131,28 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'see why, then ask again',
   ),
   carrier: kind('info', 'the carrier of an interface came back, or went (warn)', 'check cable and switch'),
+  proxyTransition: kind('info', 'this proxy’s part in a group changed', ''),
+  registered: kind('info', 'a member registered with this proxy, or says something new', ''),
+  registrationEnded: kind(
+    'warn',
+    'a registration ran out, or its member withdrew it',
+    'where it ran out: check the member',
+  ),
+  registrationRefused: kind(
+    'warn',
+    'a proxy refused a registration: `lowerTerm`, `notYourProxy`, `stopping` or `unable`',
+    '`notYourProxy`: the two configurations differ; `unable`: see the proxy’s own events',
+  ),
+  proxyFound: kind('info', 'this member’s proxy has accepted its registration', ''),
+  proxyLost: kind('warn', 'this member’s proxy is gone, or was started again', 'check the proxy'),
   restored: kind(
     'warn',
-    'something removed an address or the fence; it was put back',
+    'something removed an address, a route, a rule or the fence; it was put back',
     'tell the program that did it (often a network manager) to leave it alone',
   ),
   trouble: kind(
     'error',
-    'the operating system refused an operation of the reactor, or held packets found no room',
+    'the operating system refused an operation of the reactor, or held packets were dropped',
     'see the message',
   ),
 };

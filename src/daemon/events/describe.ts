@@ -1,9 +1,10 @@
 /** What the reactor reports by numbers, in the operator's names and in a sentence. */
 import type { Occurrence } from '../../api/types.ts';
 import type { Report, TakeoverCause } from '../../engine/effect.ts';
-import type { Term } from '../../wire/control/message.ts';
 import type { ReactorReport } from '../bridge.ts';
 import type { Names } from '../config/resolve.ts';
+import { describeProxy, isProxyReport, type ProxyReport } from './describe-proxy.ts';
+import { memberName, termDetail, termText } from './names.ts';
 
 /** An occurrence before it has its number, its time, and its code's usual level. */
 export type Description = Pick<Occurrence, 'message' | 'detail'> &
@@ -25,7 +26,7 @@ export function describeReport(report: AnyReport, names: Names): Description {
     case 'trouble':
       return describeMachine(report);
     default:
-      return describeGroup(report, names);
+      return isProxyReport(report) ? describeProxy(report, names) : describeGroup(report, names);
   }
 }
 
@@ -65,7 +66,10 @@ const causes: Readonly<Record<TakeoverCause, string>> = {
   heard: 'it is heard',
 };
 
-type GroupReport = Exclude<AnyReport, PeerReport | { code: 'carrier' | 'restored' | 'lapse' | 'trouble' }>;
+type GroupReport = Exclude<
+  AnyReport,
+  PeerReport | ProxyReport | { code: 'carrier' | 'restored' | 'lapse' | 'trouble' }
+>;
 
 function describeGroup(report: GroupReport, names: Names): Description {
   const group = names.groups.get(report.group) ?? `group ${report.group}`;
@@ -130,16 +134,4 @@ function describeMachine(report: MachineReport): Description {
     case 'trouble':
       return { message: `${report.operation}: ${report.message}`, detail: { operation: report.operation } };
   }
-}
-
-function memberName(names: Names, id: number): string {
-  return names.members.get(id) ?? `member ${id}`;
-}
-
-function termText(term: Term, names: Names): string {
-  return term.counter === 0 ? 'none' : `${term.counter}/${memberName(names, term.member)}`;
-}
-
-function termDetail(term: Term, names: Names): { termCounter: number; termMember: string | null } {
-  return { termCounter: term.counter, termMember: names.members.get(term.member) ?? null };
 }

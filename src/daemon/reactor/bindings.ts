@@ -38,7 +38,7 @@ export class Bindings {
     this.#bound = bound;
     this.#told = told;
     const { watch, groups } = bound;
-    watch.readable(groups.hold.fd, () => groups.hold.receive());
+    watch.readable(groups.hold.fd, () => groups.hold.receive(watch.nowUs()));
     for (const responder of groups.responders.values()) {
       watch.readable(responder.fd, () => responder.receive());
     }

@@ -26,11 +26,13 @@ export function rehearseTakeover({ instance, leaseMs, groups }: ReactorConfig, d
   });
   const link: GroupLink = {
     id: group,
+    role: 'member',
     interface: device,
     addresses,
     standbyAddress: 'present',
     checked: false,
     memberAddresses: [],
+    clients: [],
   };
   const responder = new Responder(device, [link], () => undefined);
   for (let round = 0; round < rounds; round++) {

@@ -16,6 +16,7 @@ import { Lease } from './lease.ts';
 import { Ownership } from './ownership.ts';
 import { addressOf } from './paths.ts';
 import { type Claimed, Responder } from './responder.ts';
+import { Router } from './router.ts';
 
 /** How long connections on an address that was given up are kept for the case that it is taken again, microseconds. */
 const connectionsKeptUs = 1_000_000;
@@ -26,6 +27,7 @@ export class Groups {
   readonly responders: ReadonlyMap<string, Responder>;
   readonly #fence: Fence;
   readonly #ownership: Ownership;
+  readonly #router: Router;
   readonly #links: ReadonlyMap<GroupId, GroupLink>;
   readonly #report: (report: ReactorReport) => void;
   readonly #interfaces: ReadonlySet<string>;
@@ -38,7 +40,11 @@ export class Groups {
   /** In this order: the fence, then the addresses, then who answers for them. */
   constructor(config: ReactorConfig, claimed: Claimed, report: (report: ReactorReport) => void) {
     this.#report = report;
-    this.#interfaces = new Set([...config.groups, ...config.paths].map((one) => one.interface));
+    this.#interfaces = new Set(
+      [...config.groups, ...config.paths, ...config.groups.flatMap((link) => link.clients)].map(
+        (one) => one.interface,
+      ),
+    );
     this.#links = new Map(config.groups.map((link) => [link.id, link]));
     this.#fence = Fence.arm({
       instance: config.instance,
@@ -58,10 +64,10 @@ export class Groups {
     this.hold = new HoldQueue(
       config.instance,
       this.#fence,
-      config.holdBytesMax,
+      { bytesMax: config.holdBytesMax, ageUs: config.holdAgeUs },
       (address) => groupOf.get(address),
-      (group) => this.#active.has(group),
     );
+    this.#router = new Router(config, this.hold.device, report);
     rehearseTakeover(config, this.hold.device);
     const responders = new Map<string, Responder>();
     for (const name of new Set(config.groups.map((link) => link.interface))) {
@@ -90,6 +96,8 @@ export class Groups {
   yield(group: GroupId, nowUs: number): void {
     this.lease.yield(group);
     this.#active.delete(group);
+    // A proxy has no sockets on the addresses, and what waits there may still go to whoever took over.
+    if (this.#links.get(group)?.role === 'proxy') return;
     this.#yielded.set(group, nowUs);
     this.hold.discard(group);
     this.#attempt('take back', this.#where(group), () => this.#ownership.deactivate(group));
@@ -124,6 +132,16 @@ export class Groups {
     });
   }
 
+  /** Proxy: to a member registered here, or to the place that took over; 0: nowhere. */
+  route(group: GroupId, to: NodeId | 0): void {
+    this.#attempt('route', this.#where(group), () => this.#router.route(group, to));
+  }
+
+  /** The next hop's physical address is learnt now. */
+  resolve(group: GroupId, node: NodeId): void {
+    this.#attempt('resolve', this.#where(group), () => this.#router.resolve(group, node));
+  }
+
   /** There is something to go on with in the next turn. */
   get busy(): boolean {
     if (this.hold.delivering) return true;
@@ -132,8 +150,8 @@ export class Groups {
   }
 
   /** The next slices of what takes more than one turn. */
-  proceed(): void {
-    this.hold.proceed();
+  proceed(nowUs: number): void {
+    this.hold.proceed(nowUs);
     for (const responder of this.responders.values()) responder.ask();
   }
 
@@ -150,7 +168,11 @@ export class Groups {
   /** An interface came, came back, or has another MAC (`rebind` false). Throws OperationError; try again later then. */
   appeared(name: string, rebind: boolean): void {
     const responder = this.responders.get(name);
-    this.#ownership.quiet(this.#interfaces.has(name) ? [name] : []);
+    if (this.#interfaces.has(name)) {
+      this.#ownership.quiet([name]);
+      this.#router.forwardPackets();
+      this.#router.restore();
+    }
     if (responder === undefined) return;
     if (rebind) this.#graves.push(responder.reopen());
     else responder.changeMac();
@@ -177,12 +199,10 @@ export class Groups {
       this.#fence.rearm();
       this.#report({ code: 'restored', what: 'the fence, which somebody removed' });
     }
+    const missing = this.#router.restore();
+    if (missing > 0) this.#report({ code: 'restored', what: `${missing} routes or rules` });
     if (!this.lease.held) this.#graves.pop()?.close();
-    const overflowed = this.hold.takeOverflow();
-    if (overflowed > 0) {
-      const message = `${overflowed} packets found the queue full; raise switchover.holdBytes`;
-      this.#report({ code: 'trouble', operation: 'hold packets', message });
-    }
+    this.#reportDropped();
   }
 
   /** A clean stop: nothing is held any more. Voices first, then addresses, the fence last. */
@@ -194,10 +214,22 @@ export class Groups {
       for (const text of link.addresses) this.#destroy(addressOf(text));
     }
     this.hold.close();
-    for (const failure of this.#ownership.close()) {
+    for (const failure of [...this.#router.close(), ...this.#ownership.close()]) {
       this.#report({ code: 'trouble', operation: 'restore setting', message: failure });
     }
     this.#fence.remove();
+  }
+
+  #reportDropped(): void {
+    const { overflowed, outdated } = this.hold.takeDropped();
+    const setting = [...this.#links.values()].some(({ role }) => role === 'proxy') ? 'proxy' : 'switchover';
+    const why = [
+      ...(overflowed === 0 ? [] : [`${overflowed} packets found the queue full; raise ${setting}.holdBytes`]),
+      ...(outdated === 0
+        ? []
+        : [`${outdated} packets waited too long for an active member (proxy.holdAgeMs)`]),
+    ];
+    for (const message of why) this.#report({ code: 'trouble', operation: 'hold packets', message });
   }
 
   #destroy(address: IpAddress): void {

@@ -1,7 +1,7 @@
 /**
- * The successor's waiting room in a planned switchover. While the old active member still speaks and forwards to us
- * what reaches it, our packets for the group are diverted into a TAP before the kernel sees them, kept in order in a
- * bounded queue, and written back into the same TAP (then the kernel delivers them) once the fence is open.
+ * The waiting room. Packets for a group are diverted into a TAP before the kernel sees them, kept in order in a bounded
+ * queue, and written back into the same TAP: then the kernel delivers them, or on a proxy routes them on. The successor in
+ * a planned switchover waits so for its fence, a proxy for the next active member.
  */
 import type { Fence } from '../../linux/fence/fence.ts';
 import { interfaceIndex, interfaceMac } from '../../linux/interfaces.ts';
@@ -23,33 +23,45 @@ const ipv6 = 0x86dd;
 const ipv4Destination = 14 + 16;
 const ipv6Destination = 14 + 24;
 
+/** The bounds of what waits, all groups together. */
+export interface RoomLimits {
+  readonly bytesMax: number;
+  /** Microseconds; an older packet is dropped. */
+  readonly ageUs: number;
+}
+
+interface Held {
+  readonly frame: Uint8Array;
+  readonly atUs: number;
+}
+
 export class HoldQueue {
   readonly device: string;
   readonly #fence: Fence;
   readonly #tap: Tun;
   readonly #mac: MacAddress;
-  readonly #bytesMax: number;
+  readonly #limits: RoomLimits;
   readonly #groupOf: (address: IpAddress) => GroupId | undefined;
-  readonly #serves: (group: GroupId) => boolean;
-  readonly #queues: Map<GroupId, Uint8Array[]> = new Map();
+  readonly #queues: Map<GroupId, Held[]> = new Map();
   /** Groups whose queue is being written back, a slice per turn. */
   readonly #delivering: Set<GroupId> = new Set();
+  /** Groups whose last queue was delivered, not discarded: what is left in the device goes the same way. */
+  readonly #delivered: Set<GroupId> = new Set();
   readonly #buffer: Uint8Array = new Uint8Array(frameMax);
   #bytes = 0;
   #overflowed = 0;
+  #outdated = 0;
 
   constructor(
     instance: string,
     fence: Fence,
-    bytesMax: number,
+    limits: RoomLimits,
     groupOf: (address: IpAddress) => GroupId | undefined,
-    serves: (group: GroupId) => boolean,
   ) {
     this.device = holdDevice(instance);
     this.#fence = fence;
-    this.#bytesMax = bytesMax;
+    this.#limits = limits;
     this.#groupOf = groupOf;
-    this.#serves = serves;
     this.#tap = Tun.open({ name: this.device, kind: 'tap' });
     // Replies leave by another interface: a strict reverse path check would drop every frame written back, and a loose
     // one does so too on a device without an address.
@@ -70,13 +82,20 @@ export class HoldQueue {
     return this.#tap.fd;
   }
 
+  /** Packets that wait for the group. */
+  waiting(group: GroupId): number {
+    return this.#queues.get(group)?.length ?? 0;
+  }
+
   begin(group: GroupId): void {
+    this.#delivered.delete(group);
+    this.#delivering.delete(group);
     this.#queues.set(group, this.#queues.get(group) ?? []);
     this.#fence.divertTo(group, this.device);
   }
 
   /** The TAP is readable: keep what is held; pass on what came while a delivery ended. */
-  receive(): void {
+  receive(nowUs: number): void {
     for (let frames = 0; frames < framesPerTurn; frames++) {
       const length = this.#tap.read(this.#buffer);
       if (length < 14) return;
@@ -85,17 +104,17 @@ export class HoldQueue {
       if (group === undefined) continue; // the kernel's own chatter on the TAP
       const queue = this.#queues.get(group);
       writeMac(frame, 0, this.#mac);
-      if (queue !== undefined) this.#keep(queue, frame);
+      if (queue !== undefined) this.#keep(queue, frame, nowUs);
       // What a discarded queue left in the device must not be executed here: only the active member's is.
-      else if (this.#serves(group)) this.#tap.write(frame, length);
+      else if (this.#delivered.has(group)) this.#tap.write(frame, length);
     }
   }
 
   /** Begins to write back what is held, in order; the diversion ends when there is nothing left. */
-  deliver(group: GroupId): void {
+  deliver(group: GroupId, nowUs: number): void {
     if (!this.#queues.has(group)) return;
     this.#delivering.add(group);
-    this.proceed();
+    this.proceed(nowUs);
   }
 
   /** There is more to write back. */
@@ -104,21 +123,24 @@ export class HoldQueue {
   }
 
   /** Writes the next slice. Frames that arrive meanwhile are kept behind the others. */
-  proceed(): void {
+  proceed(nowUs: number): void {
     for (const group of this.#delivering) {
-      this.receive();
+      this.receive(nowUs);
       const queue = this.#queues.get(group) ?? [];
-      for (const frame of queue.splice(0, framesPerTurn)) {
+      this.#dropOld(queue, nowUs);
+      for (const { frame } of queue.splice(0, framesPerTurn)) {
         this.#bytes -= costOf(frame);
         this.#tap.write(frame, frame.length);
       }
       if (queue.length > 0) continue;
+      this.#delivered.add(group);
       this.#forget(group);
-      this.receive();
+      this.receive(nowUs);
     }
   }
 
   discard(group: GroupId): void {
+    this.#delivered.delete(group);
     if (this.#queues.has(group)) this.#forget(group);
   }
 
@@ -126,27 +148,42 @@ export class HoldQueue {
     this.#tap.close();
   }
 
+  /** Frames that were dropped since this was asked last: they found the queue full, or had waited too long. */
+  takeDropped(): { readonly overflowed: number; readonly outdated: number } {
+    const dropped = { overflowed: this.#overflowed, outdated: this.#outdated };
+    this.#overflowed = 0;
+    this.#outdated = 0;
+    return dropped;
+  }
+
   #forget(group: GroupId): void {
-    for (const frame of this.#queues.get(group) ?? []) this.#bytes -= costOf(frame);
+    for (const { frame } of this.#queues.get(group) ?? []) this.#bytes -= costOf(frame);
     this.#queues.delete(group);
     this.#delivering.delete(group);
     this.#fence.stopDiverting(group);
   }
 
-  #keep(queue: Uint8Array[], frame: Uint8Array): void {
-    if (this.#bytes + costOf(frame) > this.#bytesMax) {
+  #keep(queue: Held[], frame: Uint8Array, nowUs: number): void {
+    this.#dropOld(queue, nowUs);
+    if (this.#bytes + costOf(frame) > this.#limits.bytesMax) {
       this.#overflowed++;
       return;
     }
     this.#bytes += costOf(frame);
-    queue.push(frame.slice());
+    queue.push({ frame: frame.slice(), atUs: nowUs });
   }
 
-  /** Frames that found the queue full since this was asked last. */
-  takeOverflow(): number {
-    const overflowed = this.#overflowed;
-    this.#overflowed = 0;
-    return overflowed;
+  /** The oldest are in front. */
+  #dropOld(queue: Held[], nowUs: number): void {
+    let old = 0;
+    for (const { frame, atUs } of queue) {
+      if (nowUs - atUs <= this.#limits.ageUs) break;
+      this.#bytes -= costOf(frame);
+      old++;
+    }
+    if (old === 0) return;
+    queue.splice(0, old);
+    this.#outdated += old;
   }
 
   #groupFor(frame: Uint8Array): GroupId | undefined {

@@ -57,7 +57,9 @@ export class Ownership {
   /** The fence is armed before this is called: an address never exists without it. */
   constructor(config: ReactorConfig) {
     this.#groups = new Map(
-      config.groups.map((link) => [link.id, { link, addresses: link.addresses.map(addressOf) }]),
+      config.groups
+        .filter(({ role }) => role === 'member')
+        .map((link) => [link.id, { link, addresses: link.addresses.map(addressOf) }]),
     );
     this.quiet(interfacesOf(config));
     this.device = `us${config.instance}`;
@@ -83,7 +85,7 @@ export class Ownership {
     }
   }
 
-  /** `standbyAddress: absent` groups get their addresses now, in one batch. */
+  /** `standbyAddress: absent` groups get their addresses now, in one batch. A proxy has none. */
   activate(group: GroupId): void {
     this.#active.add(group);
     this.#change(group, (address) => this.#add(address));
@@ -162,6 +164,7 @@ function prefixOf(address: IpAddress): number {
 function interfacesOf(config: ReactorConfig): ReadonlySet<string> {
   return new Set([
     ...config.groups.map((group) => group.interface),
+    ...config.groups.flatMap((group) => group.clients.map((hop) => hop.interface)),
     ...config.paths.map((path) => path.interface),
   ]);
 }

@@ -106,6 +106,8 @@ export class Reactor {
       (report) => this.#say(report),
     );
     this.#paths = new Paths(config, boot.nonce);
+    // The grace begins now: making devices, tables and rehearsals may have taken a second.
+    this.#now = instant(monotonicUs());
     this.#engine = new Engine(
       { ...config.engine, boot: boot.nonce },
       { now: this.#now, termCeiling: boot.termCeiling, termFloor: boot.termFloor },
@@ -156,7 +158,7 @@ export class Reactor {
     // A flood that keeps a socket from running dry may put silence off, but not for ever.
     this.#wet = this.#bindings.takeDry() ? 0 : this.#wet + 1;
     if (this.#wet === 0 || this.#wet > wetTurnsMax) this.#feed({ kind: 'drained' });
-    this.#groups.proceed();
+    this.#groups.proceed(this.#now);
     if (this.#arrived) this.#bindings.settle();
     this.#arrived = false;
     if (this.#now >= this.#inspectAtUs) this.#inspect();
@@ -209,8 +211,12 @@ export class Reactor {
         return this.#groups.forward(effect.group, effect.to);
       case 'hold':
         if (effect.action === 'begin') return this.#groups.hold.begin(effect.group);
-        if (effect.action === 'deliver') return this.#groups.hold.deliver(effect.group);
+        if (effect.action === 'deliver') return this.#groups.hold.deliver(effect.group, this.#now);
         return this.#groups.hold.discard(effect.group);
+      case 'route':
+        return this.#groups.route(effect.group, effect.to);
+      case 'resolve':
+        return this.#groups.resolve(effect.group, effect.node);
       case 'reserveTerms':
         this.#outbox.push({ kind: 'reserveTerms', ceiling: effect.ceiling });
         return;
@@ -239,7 +245,7 @@ export class Reactor {
   }
 
   #send(effect: Extract<Effect, { kind: 'send' }>): void {
-    const { type, term, state, target } = effect;
+    const { type, term, state, target, registration } = effect;
     const message: Outgoing = {
       type,
       flags: this.#engine.flags,
@@ -249,6 +255,7 @@ export class Reactor {
       intervalUs: 0,
       groups: [],
       target,
+      ...(registration === undefined ? {} : { registration }),
     };
     for (const path of this.#paths.all) {
       if (path.link.peer === effect.peer && path.carrier) this.#paths.send(path, message);
@@ -270,7 +277,7 @@ export class Reactor {
           this.#feed(message);
           break;
         case 'status': {
-          const status = statusOf(this.#engine.snapshot(), this.#groups.lease, this.#paths, this.#late);
+          const status = statusOf(this.#engine.snapshot(), this.#groups, this.#paths, this.#late);
           this.#outbox.push({ kind: 'status', id: message.id, status });
           break;
         }
@@ -292,7 +299,7 @@ export class Reactor {
       this.#feed({ kind: 'carrier', peer: path.link.peer, path: path.link.path, up });
     }
     for (const group of groups) {
-      this.#judgeHealth(group.id);
+      if (group.role === 'member') this.#judgeHealth(group.id);
       if (up) this.#feed({ kind: 'evidence', group: group.id, reason: 'carrierReturned' });
     }
   }

@@ -1,7 +1,7 @@
 /** What the reactor tells about itself when asked. */
 import type { EngineSnapshot } from '../../engine/engine.ts';
 import type { ReactorStatus } from '../bridge.ts';
-import type { Lease } from './lease.ts';
+import type { Groups } from './groups.ts';
 import type { Paths } from './paths.ts';
 
 export interface Lateness {
@@ -11,7 +11,7 @@ export interface Lateness {
 
 export function statusOf(
   engine: EngineSnapshot,
-  lease: Lease,
+  { lease, hold }: Groups,
   paths: Paths,
   lateness: Lateness,
 ): ReactorStatus {
@@ -29,6 +29,13 @@ export function statusOf(
       termMember: group.term.member,
       active: group.active,
       healthy: group.healthy,
+      proxy: group.proxy,
+    })),
+    proxied: engine.proxied.map(({ term, ...proxied }) => ({
+      ...proxied,
+      termCounter: term.counter,
+      termMember: term.member,
+      held: hold.waiting(proxied.id),
     })),
     peers: engine.peers.map((peer) => ({
       id: peer.id,

@@ -2,11 +2,15 @@
 import { type IpAddress, parseIp } from '../../../wire/address.ts';
 import type { GroupEntry } from '../format.ts';
 import { groupId } from '../identity.ts';
+import { shareAPath } from '../places.ts';
 import { checkAddress } from './addresses.ts';
 import type { Findings } from './findings.ts';
+import { checkOwnAddresses } from './own-addresses.ts';
 import type { AddressOwners } from './paths.ts';
+import { checkProxies } from './proxies.ts';
 
-export function checkGroups(findings: Findings, owners: AddressOwners): void {
+export function checkGroups(findings: Findings, onPaths: AddressOwners): void {
+  const owners = checkOwnAddresses(findings, onPaths);
   const ids = new Map<number, string>();
   const taken = new Map<IpAddress, string>();
   for (const [name, group] of Object.entries(findings.file.groups)) {
@@ -19,6 +23,7 @@ export function checkGroups(findings: Findings, owners: AddressOwners): void {
     }
     ids.set(groupId(name), name);
     checkGroupMembers(findings, name, group);
+    checkProxies(findings, name, group);
     checkGroupAddresses(findings, name, group, owners, taken);
     checkChecks(findings, name, group);
   }
@@ -35,13 +40,10 @@ function checkGroupMembers(findings: Findings, name: string, group: GroupEntry):
         `has no interface: name it in groups.${name}.interface, or here for ${member} alone`,
       );
     }
-    for (const [index, text] of (group.members[member]?.lanAddresses ?? []).entries()) {
-      checkAddress(findings, [...where, 'lanAddresses', index], text);
-    }
   }
   for (const [index, member] of members.entries()) {
     for (const earlier of members.slice(0, index)) {
-      if (!shareAPath(findings, earlier, member)) {
+      if (!shareAPath(findings.file, earlier, member)) {
         findings.atKey(
           ['groups', name, 'members', member],
           `has no path to ${earlier}: members of a group must share at least one path`,
@@ -49,10 +51,6 @@ function checkGroupMembers(findings: Findings, name: string, group: GroupEntry):
       }
     }
   }
-}
-
-function shareAPath(findings: Findings, a: string, b: string): boolean {
-  return Object.values(findings.file.paths).some((path) => a in path.members && b in path.members);
 }
 
 function checkGroupAddresses(

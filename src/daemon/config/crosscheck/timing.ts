@@ -8,6 +8,9 @@ const jiffyMs = 4;
 const fifoMarginMs = 4;
 const ordinaryMarginMs = 40;
 
+/** A registration outlives so many lost renewals and delays that its end means something. Ours, heartbeat intervals. */
+const registrationIntervalsMin = 10;
+
 /** The least lease that renewals keep alive, milliseconds, and the sum it comes from. */
 export function leastLease(file: ConfigFile): { readonly ms: number; readonly sum: string } {
   const margin = file.realtime === false ? ordinaryMarginMs : fifoMarginMs;
@@ -38,4 +41,19 @@ export function checkTiming(findings: Findings): void {
   if (drainMs >= timeoutMs) {
     findings.at(['switchover', 'drainMs'], `is ${drainMs}: must be less than timeoutMs (${timeoutMs})`);
   }
+  checkRegistrations(findings);
+}
+
+/** The default is judged only where there are proxies: it means nothing elsewhere. */
+function checkRegistrations(findings: Findings): void {
+  const { heartbeat, proxy, groups } = findings.file;
+  const proxies = Object.values(groups).some((group) => group.proxies !== undefined);
+  const leastMs = registrationIntervalsMin * heartbeat.intervalMs;
+  if (!proxies || proxy.registrationMs >= leastMs) return;
+  const written = ['proxy', 'registrationMs'];
+  findings.at(
+    findings.isWritten(written) ? written : ['heartbeat', 'intervalMs'],
+    `does not fit: proxy.registrationMs is ${proxy.registrationMs}, must be at least ${leastMs} ` +
+      `(${registrationIntervalsMin} heartbeats of ${heartbeat.intervalMs})`,
+  );
 }
