@@ -87,7 +87,8 @@ async function killOnce(
     victim,
     successor,
     firstAnswer,
-    fencedUs: firstAnswer,
+    // Until its lease has run out, the kernel of a machine whose daemon was killed may go on speaking.
+    fencedUs: faultAt + director.system.lingerMs * 1000,
     untilUs,
   });
   const troubles = [...difference(before, inventory(victim)), ...tables(victim)];

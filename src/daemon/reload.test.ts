@@ -79,3 +79,30 @@ test('gateways and the LAN of a proxy are fixed', () => {
   );
   assert.deepEqual(plan('proxy-b', { 37: '      proxy-b: { interface: lan7 }' }).needsRestart, served);
 });
+
+test('a member that becomes a proxy of the group, or leaves it, needs a restart, and keeps its part until then', () => {
+  const alone =
+    '      redundant: { interface: seg0, proxy: proxy-b }\n    proxies:\n      proxy-b: { interface: lan0 }';
+  const left = {
+    4: null,
+    21: '    addresses: [192.0.2.10]',
+    ...without(23, 34),
+    35: null,
+    36: null,
+    37: alone,
+  };
+  assert.deepEqual(plan('primary', left).needsRestart, ['groups.web']);
+  const turned = `${alone}\n      primary: { interface: lan0 }`.replace(
+    'redundant:',
+    'proxy-a: { interface: seg0, proxy: primary }\n      redundant:',
+  );
+  const paths =
+    '    { id: 1, kind: cable, port: 7169, members: { proxy-a: {interface: spare0, address: 203.0.113.1}, redundant: {interface: link0, address: 203.0.113.2} } }';
+  const { config, needsRestart } = plan('primary', { ...left, 12: paths, 37: turned });
+  assert.deepEqual(needsRestart, ['proxy.holdAgeMs', 'paths', 'groups.web']);
+  assert.deepEqual([config.reactor, config.control], [load('primary').reactor, load('primary').control]);
+});
+
+function without(first: number, last: number): Changes {
+  return Object.fromEntries(Array.from({ length: last - first + 1 }, (_, index) => [first + index, null]));
+}

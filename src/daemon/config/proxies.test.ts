@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Changes, exampleText, proxiedText } from '../../../test/daemon/example-config.ts';
+import { type Changes, exampleKey, exampleText, proxiedText } from '../../../test/daemon/example-config.ts';
 import type { GroupConfig, PeerConfig } from '../../engine/config.ts';
 import type { GroupLink } from '../bridge.ts';
 import { groupId } from './identity.ts';
@@ -270,6 +272,22 @@ test('members behind one proxy that share a network forward to each other', () =
   assert.deepEqual(new Set(clients.map((hop) => hop.interface)), new Set(['seg0']));
 });
 
+test('members behind different proxies leave forwarding to them, even on one network', () => {
+  const segment = {
+    13: '  seg:',
+    14: '    { id: 2, kind: lan, port: 7170, members: { proxy-a: {interface: seg0, address: 198.51.100.1}, primary: {interface: seg0, address: 198.51.100.2}, proxy-b: {interface: seg0, address: 198.51.100.5}, redundant: {interface: seg0, address: 198.51.100.6} } }',
+    15: null,
+    16: null,
+  };
+  assert.deepEqual(linkOf('primary', segment).memberAddresses[1], { member: 2, addresses: [] });
+});
+
+test('a cable says nothing of where a member without a proxy is on the LAN', () => {
+  const changes = { 30: '        interface: link0', 32: null, 33: null, 34: null, 37: null };
+  const [, redundant] = linkOf('redundant', changes).memberAddresses;
+  assert.deepEqual(redundant, { member: 2, addresses: [] });
+});
+
 test('a node may be a member of one group and a proxy of another', () => {
   const second = [
     '      proxy-b: { interface: lan0, lanAddresses: [192.0.2.2, "2001:db8:0:1::2"] }',
@@ -306,4 +324,16 @@ test('a group without proxies is what it was', () => {
   assert.deepEqual([group?.proxy, group?.proxies, reactor.engine.proxied], [0, [], []]);
   assert.deepEqual([reactor.groups[0]?.gateway, reactor.groups[0]?.clients], [undefined, []]);
   assert.deepEqual(control.proxied, []);
+});
+
+test('the example of docs/CONFIGURATION.md is the one that is looked at here', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/CONFIGURATION.md'), 'utf8');
+  const example = /## Proxies[\s\S]*?```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  for (const node of ['primary', 'redundant', 'proxy-a', 'proxy-b']) {
+    const text = example
+      .replace(/^cluster: .*$/m, 'cluster: lab')
+      .replace(/^node: .*$/m, `node: ${node}`)
+      .replace(/^keyFile: .*$/m, `key: ${exampleKey}`);
+    assert.deepEqual(parseConfig('u.yaml', text), load(node));
+  }
 });

@@ -29,10 +29,13 @@ export interface FenceTables {
 export const tablePrefix = 'understudy-';
 
 export const sets = {
-  addresses4: 'addresses4',
-  addresses6: 'addresses6',
-  held4: 'held4',
-  held6: 'held6',
+  /** Verdict maps: from a group's addresses to the chain of the group, for what leaves and for what arrives. */
+  leaving4: 'leaving4',
+  leaving6: 'leaving6',
+  arriving4: 'arriving4',
+  arriving6: 'arriving6',
+  /** The groups that have a voice. */
+  held: 'held',
   alive: 'alive',
 } as const;
 
@@ -46,16 +49,32 @@ export function tablesOf(instance: string): FenceTables {
   return { netdev: { family: 'netdev', name }, inet: { family: 'inet', name } };
 }
 
-/** Set elements by family. */
-export interface Keys {
+/** A group's addresses as they stand in packets, by family. */
+export interface AddressKeys {
   readonly v4: readonly Uint8Array[];
   readonly v6: readonly Uint8Array[];
 }
 
-export function keysOf(groups: readonly FencedGroup[]): Keys {
-  const addresses = groups.flatMap((group) => group.addresses);
+export function addressKeys({ addresses }: FencedGroup): AddressKeys {
   return {
     v4: addresses.filter((address) => isIpv4(address)).map(addressBytes),
     v6: addresses.filter((address) => !isIpv4(address)).map(addressBytes),
   };
+}
+
+/** The group in `held`. */
+export function groupKey({ id }: FencedGroup): Uint8Array {
+  const key = Buffer.alloc(4);
+  key.writeUInt32BE(id);
+  return key;
+}
+
+/** The group's chain for what leaves in its name. */
+export function leavingChain({ id }: Pick<FencedGroup, 'id'>): string {
+  return `leaving-${id}`;
+}
+
+/** The group's chain for what arrives for it. */
+export function arrivingChain({ id }: Pick<FencedGroup, 'id'>): string {
+  return `arriving-${id}`;
 }

@@ -9,7 +9,7 @@ import { OperationError } from '../errors.ts';
 import type { NftablesRequest } from '../nftables/request.ts';
 import { NftablesSocket } from '../nftables/socket.ts';
 import { RouteSocket } from '../route/socket.ts';
-import { type FenceConfig, type FencedGroup, type FenceTables, keysOf, tablesOf } from './config.ts';
+import { type FenceConfig, type FencedGroup, type FenceTables, tablesOf } from './config.ts';
 import { chainsToCover } from './coverage.ts';
 import { armDecision, close, hold, open, release, renewal } from './lease.ts';
 import { Redirections } from './redirection.ts';
@@ -80,7 +80,7 @@ export class Fence {
     if (fenced === undefined) return;
     this.#held.delete(group);
     if (!this.holding) this.#close();
-    else if (!this.#commit(release(this.#tables, keysOf([fenced])))) this.#persist(() => this.#rebuild());
+    else if (!this.#commit(release(this.#tables, fenced))) this.#persist(() => this.#rebuild());
   }
 
   /** 'lost': expired, or somebody removed the fence. Nothing is held any more, and the fence is closed. */
@@ -93,22 +93,24 @@ export class Fence {
 
   /** What arrives for the group goes on to another member, by its address on the group's LAN. */
   forwardTo(group: GroupId, peers: { readonly v4?: Ipv4Address; readonly v6?: Ipv6Address }): void {
-    this.#redirections.forward(this.#group(group), peers);
-    this.#redirect();
+    const fenced = this.#group(group);
+    this.#redirections.forward(fenced, peers);
+    this.#redirect(fenced);
   }
 
   stopForwarding(group: GroupId): void {
-    if (this.#redirections.stopForwarding(group)) this.#redirect();
+    if (this.#redirections.stopForwarding(group)) this.#redirect(this.#group(group));
   }
 
   /** What arrives for the group goes into a TAP, frame by frame. Forwarding comes first. */
   divertTo(group: GroupId, tap: string): void {
-    this.#redirections.divert(this.#group(group), tap);
-    this.#redirect();
+    const fenced = this.#group(group);
+    this.#redirections.divert(fenced, tap);
+    this.#redirect(fenced);
   }
 
   stopDiverting(group: GroupId): void {
-    if (this.#redirections.stopDiverting(group)) this.#redirect();
+    if (this.#redirections.stopDiverting(group)) this.#redirect(this.#group(group));
   }
 
   /** Any group. */
@@ -147,23 +149,20 @@ export class Fence {
       if (!this.#commit(armDecision(this.#tables, leaseMs))) return false;
     }
     if (!entitled()) return false;
-    return this.#commit(open(this.#tables, leaseMs, keysOf([fenced])));
+    return this.#commit(open(this.#tables, leaseMs, fenced));
   }
 
   /** Beside others that are held: proves that the lease still runs, and prolongs it. */
   #join(fenced: FencedGroup): boolean {
-    return this.#commit([
-      ...renewal(this.#tables, this.#config.leaseMs),
-      ...hold(this.#tables, keysOf([fenced])),
-    ]);
+    return this.#commit([...renewal(this.#tables, this.#config.leaseMs), ...hold(this.#tables, [fenced])]);
   }
 
   #close(): void {
     if (!this.#commit(close(this.#tables))) this.#persist(() => this.#rebuild());
   }
 
-  #redirect(): void {
-    if (!this.#commit(this.#redirections.requests(this.#route.links()))) {
+  #redirect(group: FencedGroup): void {
+    if (!this.#commit(this.#redirections.requests(this.#route.links(), group))) {
       this.#persist(() => this.#rebuild());
     }
   }
@@ -175,7 +174,7 @@ export class Fence {
       ...buildFence(this.#tables, this.#config),
       ...chainsToCover(this.#tables.netdev, this.#config, links, []),
       ...this.#redirections.requests(links),
-      ...hold(this.#tables, keysOf([...this.#held.values()])),
+      ...hold(this.#tables, [...this.#held.values()]),
     ]);
   }
 

@@ -9,7 +9,7 @@ import {
   flushSet,
   type NftablesRequest,
 } from '../nftables/request.ts';
-import { arming, type FenceTables, type Keys, lease, sets } from './config.ts';
+import { arming, type FencedGroup, type FenceTables, groupKey, lease, sets } from './config.ts';
 
 /** Refused (ENOENT) when the lease has expired: an expired lease is lost, and this does not bring it back. */
 export function renewal(tables: FenceTables, leaseMs: number): NftablesRequest[] {
@@ -26,33 +26,27 @@ export function armDecision(tables: FenceTables, leaseMs: number): NftablesReque
 }
 
 /** Refused (ENOENT) when the decision took longer than the measure lives. */
-export function open(tables: FenceTables, leaseMs: number, keys: Keys): NftablesRequest[] {
+export function open(tables: FenceTables, leaseMs: number, group: FencedGroup): NftablesRequest[] {
   return [
     ...deleteElements(tables.netdev, sets.alive, [arming]),
     ...grantLease(tables, leaseMs),
-    ...hold(tables, keys),
+    ...hold(tables, [group]),
   ];
 }
 
-export function hold(tables: FenceTables, keys: Keys): NftablesRequest[] {
-  return [tables.netdev, tables.inet].flatMap((table) => [
-    ...addElements(table, sets.held4, keys.v4),
-    ...addElements(table, sets.held6, keys.v6),
-  ]);
+/** One element a group, however many addresses it has. */
+export function hold(tables: FenceTables, groups: readonly FencedGroup[]): NftablesRequest[] {
+  return [tables.netdev, tables.inet].flatMap((table) => addElements(table, sets.held, groups.map(groupKey)));
 }
 
-export function release(tables: FenceTables, keys: Keys): NftablesRequest[] {
-  return [tables.netdev, tables.inet].flatMap((table) => [
-    ...deleteElements(table, sets.held4, keys.v4),
-    ...deleteElements(table, sets.held6, keys.v6),
-  ]);
+export function release(tables: FenceTables, group: FencedGroup): NftablesRequest[] {
+  return [tables.netdev, tables.inet].flatMap((table) => deleteElements(table, sets.held, [groupKey(group)]));
 }
 
 /** Nothing is held, and the lease is gone, however much of it was left. */
 export function close(tables: FenceTables): NftablesRequest[] {
   return [tables.netdev, tables.inet].flatMap((table) => [
-    flushSet(table, sets.held4),
-    flushSet(table, sets.held6),
+    flushSet(table, sets.held),
     flushSet(table, sets.alive),
   ]);
 }

@@ -1,12 +1,12 @@
 /** Where packets for a group go instead of here: on to another member, or into a TAP. */
-import { type IpAddress, type Ipv4Address, type Ipv6Address, isIpv4 } from '../../wire/address.ts';
+import type { Ipv4Address, Ipv6Address } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
-import { type Expression, forward, forwardVia, is } from '../nftables/expression.ts';
+import { type Expression, forward, forwardVia } from '../nftables/expression.ts';
 import { flushChain, type NftablesRequest, type Table } from '../nftables/request.ts';
 import { addressBytes } from '../route/requests.ts';
 import type { Link } from '../route/values.ts';
-import type { FencedGroup } from './config.ts';
-import { arriving4, arriving6, frameDestination4, frameDestination6 } from './ruleset.ts';
+import { arrivingChain, type FencedGroup } from './config.ts';
+import { arrivingRules, isFamily } from './ruleset.ts';
 
 interface Peers {
   readonly v4?: Ipv4Address;
@@ -47,30 +47,33 @@ export class Redirections {
     return this.#forwarded.size === 0 && this.#diverted.size === 0;
   }
 
-  /** The rules for arriving packets anew. A redirection whose device is missing waits for it; its packets are refused. */
-  requests(links: readonly Link[]): NftablesRequest[] {
+  /**
+   * The groups' rules for arriving packets anew: of all groups that are redirected, and of `also`, one that is no more.
+   * A redirection whose device is missing waits for it; its packets are refused.
+   */
+  requests(links: readonly Link[], also?: FencedGroup): NftablesRequest[] {
     const indexes = new Map(links.map((link) => [link.name, link.index]));
-    const rules = { v4: [] as Rule[], v6: [] as Rule[] };
-    const add = (address: IpAddress, action: Rule): void => {
-      const field = isIpv4(address) ? frameDestination4 : frameDestination6;
-      (isIpv4(address) ? rules.v4 : rules.v6).push([...field, is('equal', addressBytes(address)), ...action]);
-    };
-    for (const { group, peers } of this.#forwarded.values()) {
-      const lan = indexes.get(group.interface);
-      for (const address of group.addresses) {
-        const peer = isIpv4(address) ? peers.v4 : peers.v6;
-        if (lan !== undefined && peer !== undefined) add(address, forwardVia(lan, addressBytes(peer)));
-      }
+    const redirected = [...this.#forwarded.values(), ...this.#diverted.values()].map(({ group }) => group);
+    const groups = new Map(
+      [...(also === undefined ? [] : [also]), ...redirected].map((one) => [one.id, one]),
+    );
+    return [...groups.values()].flatMap((group) => [
+      flushChain(this.#table, arrivingChain(group)),
+      ...arrivingRules(this.#table, group, this.#rulesOf(group, indexes)),
+    ]);
+  }
+
+  #rulesOf({ id }: FencedGroup, indexes: ReadonlyMap<string, number>): Rule[] {
+    const rules: Rule[] = [];
+    const forwarded = this.#forwarded.get(id);
+    const lan = indexes.get(forwarded?.group.interface ?? '');
+    for (const family of ['v4', 'v6'] as const) {
+      const peer = forwarded?.peers[family];
+      if (lan === undefined || peer === undefined) continue;
+      rules.push([...isFamily[family], ...forwardVia(lan, addressBytes(peer))]);
     }
-    for (const { group, tap } of this.#diverted.values()) {
-      const device = indexes.get(tap);
-      for (const address of group.addresses) if (device !== undefined) add(address, forward(device));
-    }
-    return [
-      flushChain(this.#table, 'arriving4'),
-      flushChain(this.#table, 'arriving6'),
-      ...arriving4(this.#table, rules.v4),
-      ...arriving6(this.#table, rules.v6),
-    ];
+    const device = indexes.get(this.#diverted.get(id)?.tap ?? '');
+    if (device !== undefined) rules.push(forward(device));
+    return rules;
   }
 }

@@ -3,7 +3,7 @@ import { formatIp, readIpv4, readIpv6 } from '../../wire/address.ts';
 import { OperationError } from '../errors.ts';
 import { deleteTable } from '../nftables/request.ts';
 import { NftablesSocket } from '../nftables/socket.ts';
-import { type FenceTables, lease, sets, tablesOf } from './config.ts';
+import { type FenceTables, lease, leavingChain, sets, tablesOf } from './config.ts';
 
 /** Deletes the tables of ours whose name begins with `prefix`; returns their names. */
 export function cleanFences(prefix: string): string[] {
@@ -25,11 +25,18 @@ export function inspectFence(instance: string): { leaseAlive: boolean; held: str
   try {
     if (!fenceIsWhole(nftables, tables)) return undefined;
     const leaseAlive = [tables.netdev, tables.inet].every((table) =>
-      nftables.elements(table, sets.alive).some((key) => key.equals(lease)),
+      nftables.elements(table, sets.alive).some(({ key }) => key.equals(lease)),
     );
+    const groups = nftables.elements(tables.netdev, sets.held).map(({ key }) => key.readUInt32BE());
+    const chains = new Set(groups.map((id) => leavingChain({ id })));
+    const keys = (map: string): Buffer[] =>
+      nftables
+        .elements(tables.netdev, map)
+        .filter(({ chain }) => chain !== undefined && chains.has(chain))
+        .map(({ key }) => key);
     const held = [
-      ...nftables.elements(tables.netdev, sets.held4).map((key) => formatIp(readIpv4(key, 0))),
-      ...nftables.elements(tables.netdev, sets.held6).map((key) => formatIp(readIpv6(key, 0))),
+      ...keys(sets.leaving4).map((key) => formatIp(readIpv4(key, 0))),
+      ...keys(sets.leaving6).map((key) => formatIp(readIpv6(key, 0))),
     ];
     return { leaseAlive, held };
   } catch (error) {

@@ -2,10 +2,14 @@
  * The fence as nftables requests.
  *
  *   netdev  egress<N> (one base chain per interface) -> leaving: what says a group address is its source (IPv4, IPv6,
- *           ARP sender) or its own (advertised ND target) passes only while held and alive
+ *           ARP sender) or its own (advertised ND target) goes to its group's chain, which lets it pass only while the
+ *           group is held and the process alive
  *           ingress<N> (one per LAN) -> arriving: what is for a group address, likewise; a group may instead be
  *           forwarded to another member, or diverted into a TAP
  *   inet    output, forward -> leaving: the same for IP sources, before a route or a queue is taken
+ *
+ * Verdict maps lead from an address to its group's chain. They do not change: what is opened, closed, forwarded or
+ * diverted are groups, and that costs the same however many addresses they have.
  */
 import {
   accept,
@@ -14,7 +18,7 @@ import {
   counter,
   drop,
   type Expression,
-  goTo,
+  follow,
   interfaceName,
   is,
   isIn,
@@ -23,16 +27,27 @@ import {
   payload,
 } from '../nftables/expression.ts';
 import {
-  addElements,
+  addJumps,
   deleteTable,
   type NftablesRequest,
   newChain,
   newRule,
   newSet,
   newTable,
+  newVerdictMap,
   type Table,
 } from '../nftables/request.ts';
-import { type FenceConfig, type FenceTables, keysOf, lease, sets } from './config.ts';
+import {
+  addressKeys,
+  arrivingChain,
+  type FenceConfig,
+  type FencedGroup,
+  type FenceTables,
+  groupKey,
+  lease,
+  leavingChain,
+  sets,
+} from './config.ts';
 
 /** After all others: they may still change a source. */
 const lastPriority = 1000;
@@ -51,6 +66,7 @@ const redirect = Buffer.from([137]);
 
 type Match = readonly Expression[];
 
+/** The frame holds this protocol. */
 const isFrame = (type: Uint8Array): Match => [meta('protocol'), is('equal', type)];
 const isPacket = (family: Uint8Array): Match => [meta('nfproto'), is('equal', family)];
 const icmpv6Type: Match = [
@@ -71,23 +87,41 @@ const advertisedTarget6: Match = [
   is('equal', neighbourAdvertisement),
   payload('transport', 8, 16),
 ];
-export const frameDestination4: Match = [...isFrame(ethernetIpv4), payload('network', 16, 4)];
-export const frameDestination6: Match = [...isFrame(ethernetIpv6), payload('network', 24, 16)];
+const frameDestination4: Match = [...isFrame(ethernetIpv4), payload('network', 16, 4)];
+const frameDestination6: Match = [...isFrame(ethernetIpv6), payload('network', 24, 16)];
 const packetSource4: Match = [...isPacket(inetIpv4), source4];
 const packetSource6: Match = [...isPacket(inetIpv6), source6];
 
-const isHeld4: Match = [isIn(sets.held4), constant(lease), isIn(sets.alive)];
-const isHeld6: Match = [isIn(sets.held6), constant(lease), isIn(sets.alive)];
+const isHeld = (group: FencedGroup): Match => [
+  ...[constant(groupKey(group)), isIn(sets.held)],
+  ...[constant(lease), isIn(sets.alive)],
+];
 
 /** Both tables anew, closed, with what was there before gone in the same transaction. No base chains of interfaces. */
 export function buildFence(tables: FenceTables, config: FenceConfig): NftablesRequest[] {
   return [
     ...removeFence(tables),
-    ...buildSets(tables.netdev, config),
-    ...buildSets(tables.inet, config),
-    ...buildLeaving(tables.netdev, [], leavingFrames),
-    ...buildArriving(tables.netdev),
-    ...buildLeaving(tables.inet, ['lo', ...config.ownDevices], leavingPackets),
+    ...buildLeaving(
+      tables.netdev,
+      config,
+      [],
+      [
+        [...frameSource4, follow(sets.leaving4)],
+        [...frameSource6, follow(sets.leaving6)],
+        [...arpSender4, follow(sets.leaving4)],
+        [...advertisedTarget6, follow(sets.leaving6)],
+      ],
+    ),
+    ...buildArriving(tables.netdev, config),
+    ...buildLeaving(
+      tables.inet,
+      config,
+      ['lo', ...config.ownDevices],
+      [
+        [...packetSource4, follow(sets.leaving4)],
+        [...packetSource6, follow(sets.leaving6)],
+      ],
+    ),
     ...buildHooks(tables.inet),
   ];
 }
@@ -118,77 +152,59 @@ export function coverIngress(table: Table, index: number, device: string): Nftab
   ];
 }
 
-/** The rules of the chain `arriving4`; `redirections` come before the refusal. */
-export function arriving4(table: Table, redirections: readonly Match[]): NftablesRequest[] {
-  return [
-    ...redirections.map((rule) => newRule(table, 'arriving4', rule)),
-    newRule(table, 'arriving4', [...frameDestination4, ...isHeld4, accept()]),
-    newRule(table, 'arriving4', [counter(), drop()]),
-  ];
-}
-
-/** As `arriving4`. Neighbour discovery is never redirected or refused: the reactor and the kernel must hear it. */
-export function arriving6(table: Table, redirections: readonly Match[]): NftablesRequest[] {
+/**
+ * The rules of the group's chain for what arrives; `redirections` come before the refusal. Neighbour discovery is never
+ * redirected or refused: the reactor and the kernel must hear it.
+ */
+export function arrivingRules(
+  table: Table,
+  group: FencedGroup,
+  redirections: readonly Match[],
+): NftablesRequest[] {
   const isDiscovery = [...icmpv6Type, is('atLeast', routerSolicitation), is('atMost', redirect)];
-  return [
-    newRule(table, 'arriving6', [...isDiscovery, accept()]),
-    ...redirections.map((rule) => newRule(table, 'arriving6', rule)),
-    newRule(table, 'arriving6', [...frameDestination6, ...isHeld6, accept()]),
-    newRule(table, 'arriving6', [counter(), drop()]),
+  const rules = [
+    [...isDiscovery, accept()],
+    ...redirections,
+    [...isHeld(group), accept()],
+    [counter(), drop()],
   ];
+  return rules.map((rule) => newRule(table, arrivingChain(group), rule));
 }
 
-function buildSets(table: Table, config: FenceConfig): NftablesRequest[] {
-  const keys = keysOf(config.groups);
-  return [
-    newTable(table),
-    newSet(table, sets.addresses4, 'ipv4'),
-    newSet(table, sets.addresses6, 'ipv6'),
-    newSet(table, sets.held4, 'ipv4'),
-    newSet(table, sets.held6, 'ipv6'),
-    newSet(table, sets.alive, 'mark', true),
-    ...addElements(table, sets.addresses4, keys.v4),
-    ...addElements(table, sets.addresses6, keys.v6),
-  ];
-}
+/** The frame holds IPv4, or IPv6. */
+export const isFamily: Readonly<Record<'v4' | 'v6', Match>> = {
+  v4: isFrame(ethernetIpv4),
+  v6: isFrame(ethernetIpv6),
+};
 
-/** Goes on in chain `name`, which comes back when the address is held and alive, and else is the end. */
-interface Checkpoint {
-  readonly name: string;
-  readonly address: Match;
-  readonly addresses: string;
-  readonly isHeld: Match;
-}
-
-const leavingFrames: readonly Checkpoint[] = [
-  { name: 'source4', address: frameSource4, addresses: sets.addresses4, isHeld: isHeld4 },
-  { name: 'source6', address: frameSource6, addresses: sets.addresses6, isHeld: isHeld6 },
-  { name: 'sender4', address: arpSender4, addresses: sets.addresses4, isHeld: isHeld4 },
-  { name: 'target6', address: advertisedTarget6, addresses: sets.addresses6, isHeld: isHeld6 },
-];
-const leavingPackets: readonly Checkpoint[] = [
-  { name: 'source4', address: packetSource4, addresses: sets.addresses4, isHeld: isHeld4 },
-  { name: 'source6', address: packetSource6, addresses: sets.addresses6, isHeld: isHeld6 },
-];
-
+/** Sets, maps, the groups' chains, and `leaving`, which sends each packet to its group's. */
 function buildLeaving(
   table: Table,
+  { groups }: FenceConfig,
   exempt: readonly string[],
-  points: readonly Checkpoint[],
+  points: readonly Match[],
 ): NftablesRequest[] {
   return [
-    ...points.flatMap(({ name, address, isHeld }) => [
-      newChain(table, name),
-      newRule(table, name, [...address, ...isHeld, comeBack()]),
-      newRule(table, name, [counter(), drop()]),
-    ]),
+    newTable(table),
+    newSet(table, sets.held, 'mark'),
+    newSet(table, sets.alive, 'mark', true),
+    newVerdictMap(table, sets.leaving4, 'ipv4'),
+    newVerdictMap(table, sets.leaving6, 'ipv6'),
+    ...groups.flatMap((group) => {
+      const chain = leavingChain(group);
+      return [
+        newChain(table, chain),
+        newRule(table, chain, [...isHeld(group), comeBack()]),
+        newRule(table, chain, [counter(), drop()]),
+        ...addJumps(table, sets.leaving4, addressKeys(group).v4, chain),
+        ...addJumps(table, sets.leaving6, addressKeys(group).v6, chain),
+      ];
+    }),
     newChain(table, 'leaving'),
     ...exempt.map((name) =>
       newRule(table, 'leaving', [meta('oifname'), is('equal', interfaceName(name)), comeBack()]),
     ),
-    ...points.map(({ name, address, addresses }) =>
-      newRule(table, 'leaving', [...address, isIn(addresses), jump(name)]),
-    ),
+    ...points.map((rule) => newRule(table, 'leaving', rule)),
   ];
 }
 
@@ -199,12 +215,21 @@ function buildHooks(table: Table): NftablesRequest[] {
   ]);
 }
 
-function buildArriving(table: Table): NftablesRequest[] {
+function buildArriving(table: Table, { groups }: FenceConfig): NftablesRequest[] {
   return [
-    newChain(table, 'arriving4'),
-    newChain(table, 'arriving6'),
+    newVerdictMap(table, sets.arriving4, 'ipv4'),
+    newVerdictMap(table, sets.arriving6, 'ipv6'),
+    ...groups.flatMap((group) => {
+      const chain = arrivingChain(group);
+      return [
+        newChain(table, chain),
+        ...arrivingRules(table, group, []),
+        ...addJumps(table, sets.arriving4, addressKeys(group).v4, chain),
+        ...addJumps(table, sets.arriving6, addressKeys(group).v6, chain),
+      ];
+    }),
     newChain(table, 'arriving'),
-    newRule(table, 'arriving', [...frameDestination4, isIn(sets.addresses4), goTo('arriving4')]),
-    newRule(table, 'arriving', [...frameDestination6, isIn(sets.addresses6), goTo('arriving6')]),
+    newRule(table, 'arriving', [...frameDestination4, follow(sets.arriving4)]),
+    newRule(table, 'arriving', [...frameDestination6, follow(sets.arriving6)]),
   ];
 }

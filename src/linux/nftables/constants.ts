@@ -48,10 +48,15 @@ export const NFTA_SET_NAME = 2;
 export const NFTA_SET_FLAGS = 3;
 export const NFTA_SET_KEY_TYPE = 4;
 export const NFTA_SET_KEY_LEN = 5;
+export const NFTA_SET_DATA_TYPE = 6;
 export const NFTA_SET_ID = 10;
+/** The type of data in verdict maps. */
+export const NFT_DATA_VERDICT = 0xffff_ff00;
+export const NFT_SET_MAP = 0x08;
 export const NFT_SET_TIMEOUT = 0x10;
 
 export const NFTA_SET_ELEM_KEY = 1;
+export const NFTA_SET_ELEM_DATA = 2;
 export const NFTA_SET_ELEM_TIMEOUT = 4;
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
 export const NFTA_SET_ELEM_LIST_SET = 2;

@@ -18,6 +18,7 @@ const NFTA_CMP_OP = 2;
 const NFTA_CMP_DATA = 3;
 const NFTA_LOOKUP_SET = 1;
 const NFTA_LOOKUP_SREG = 2;
+const NFTA_LOOKUP_DREG = 3;
 const NFTA_IMMEDIATE_DREG = 1;
 const NFTA_IMMEDIATE_DATA = 2;
 const NFTA_FWD_SREG_DEV = 1;
@@ -61,6 +62,15 @@ export function isIn(set: string): Expression {
   return expression('lookup', (writer) => {
     writer.attributeText(NFTA_LOOKUP_SET, set);
     writer.attributeBe32(NFTA_LOOKUP_SREG, nft.NFT_REG_1);
+  });
+}
+
+/** Does what the verdict map says of the loaded bytes; goes on with the next rule when they are no key of it. */
+export function follow(map: string): Expression {
+  return expression('lookup', (writer) => {
+    writer.attributeText(NFTA_LOOKUP_SET, map);
+    writer.attributeBe32(NFTA_LOOKUP_SREG, nft.NFT_REG_1);
+    writer.attributeBe32(NFTA_LOOKUP_DREG, nft.NFT_REG_VERDICT);
   });
 }
 
@@ -144,12 +154,15 @@ function immediate(register: number, value: Uint8Array): Expression {
 function verdict(code: number, chain?: string): Expression {
   return expression('immediate', (writer) => {
     writer.attributeBe32(NFTA_IMMEDIATE_DREG, nft.NFT_REG_VERDICT);
-    writer.nested(NFTA_IMMEDIATE_DATA, () =>
-      writer.nested(nft.NFTA_DATA_VERDICT, () => {
-        writer.attributeBe32(nft.NFTA_VERDICT_CODE, code >>> 0);
-        if (chain !== undefined) writer.attributeText(nft.NFTA_VERDICT_CHAIN, chain);
-      }),
-    );
+    writer.nested(NFTA_IMMEDIATE_DATA, () => writeVerdict(writer, code, chain));
+  });
+}
+
+/** As data of an expression, or of an element of a verdict map. */
+export function writeVerdict(writer: MessageWriter, code: number, chain?: string): void {
+  writer.nested(nft.NFTA_DATA_VERDICT, () => {
+    writer.attributeBe32(nft.NFTA_VERDICT_CODE, code >>> 0);
+    if (chain !== undefined) writer.attributeText(nft.NFTA_VERDICT_CHAIN, chain);
   });
 }
 

@@ -2,7 +2,7 @@
 import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/constants.ts';
 import type { MessageWriter } from '../netlink/writer.ts';
 import * as nft from './constants.ts';
-import type { Expression } from './expression.ts';
+import { type Expression, writeVerdict } from './expression.ts';
 
 export interface Table {
   readonly family: 'netdev' | 'inet';
@@ -37,7 +37,7 @@ export const families: Readonly<Record<Table['family'], number>> = {
   inet: nft.NFPROTO_INET,
 };
 /** Keeps the list of elements within one attribute (16-bit length). */
-const elementsPerMessage = 1000;
+const elementsPerMessage = 500;
 
 /** Makes the table; one that exists stays as it is. */
 export function newTable(table: Table): NftablesRequest {
@@ -105,17 +105,60 @@ export function newSet(table: Table, name: string, key: KeyType, timed = false):
     writer.attributeBe32(nft.NFTA_SET_FLAGS, timed ? nft.NFT_SET_TIMEOUT : 0);
     writer.attributeBe32(nft.NFTA_SET_KEY_TYPE, keyTypes[key].type);
     writer.attributeBe32(nft.NFTA_SET_KEY_LEN, keyTypes[key].length);
-    // Names a set within its transaction; rules here name sets by their names, so it need not be unique.
-    writer.attributeBe32(nft.NFTA_SET_ID, 1);
+    writeSetId(writer);
   });
+}
+
+/** A map from keys to what is done with the packet: see `addJumps`. */
+export function newVerdictMap(table: Table, name: string, key: KeyType): NftablesRequest {
+  return request('create nftables map', table, name, nft.NFT_MSG_NEWSET, NLM_F_CREATE, (writer) => {
+    writer.attributeText(nft.NFTA_SET_TABLE, table.name);
+    writer.attributeText(nft.NFTA_SET_NAME, name);
+    writer.attributeBe32(nft.NFTA_SET_FLAGS, nft.NFT_SET_MAP);
+    writer.attributeBe32(nft.NFTA_SET_KEY_TYPE, keyTypes[key].type);
+    writer.attributeBe32(nft.NFTA_SET_KEY_LEN, keyTypes[key].length);
+    writer.attributeBe32(nft.NFTA_SET_DATA_TYPE, nft.NFT_DATA_VERDICT);
+    writeSetId(writer);
+  });
+}
+
+/** Names a set within its transaction; rules here name sets by their names, so it need not be unique. */
+function writeSetId(writer: MessageWriter): void {
+  writer.attributeBe32(nft.NFTA_SET_ID, 1);
 }
 
 /** Without a timeout. Those that exist stay. */
 export function addElements(table: Table, set: string, keys: readonly Uint8Array[]): NftablesRequest[] {
+  return addAll(table, set, keys, {});
+}
+
+/** To a verdict map: a packet with one of these keys jumps to the chain. */
+export function addJumps(
+  table: Table,
+  map: string,
+  keys: readonly Uint8Array[],
+  chain: string,
+): NftablesRequest[] {
+  return addAll(table, map, keys, { chain });
+}
+
+interface ElementOptions {
+  readonly timeoutMs?: number;
+  /** To jump to. */
+  readonly chain?: string;
+}
+
+function addAll(
+  table: Table,
+  set: string,
+  keys: readonly Uint8Array[],
+  options: ElementOptions,
+): NftablesRequest[] {
   const requests: NftablesRequest[] = [];
   for (let start = 0; start < keys.length; start += elementsPerMessage) {
     const some = keys.slice(start, start + elementsPerMessage);
-    requests.push(elements('add to nftables set', table, set, nft.NFT_MSG_NEWSETELEM, NLM_F_CREATE, some));
+    const type = nft.NFT_MSG_NEWSETELEM;
+    requests.push(elements('add to nftables set', table, set, type, NLM_F_CREATE, some, options));
   }
   return requests;
 }
@@ -128,7 +171,7 @@ export function addTimedElement(
   timeoutMs: number,
 ): NftablesRequest {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  return elements('add to nftables set', table, set, nft.NFT_MSG_NEWSETELEM, flags, [key], timeoutMs);
+  return elements('add to nftables set', table, set, nft.NFT_MSG_NEWSETELEM, flags, [key], { timeoutMs });
 }
 
 /** One that does not exist, or has expired, is an error (ENOENT). */
@@ -205,7 +248,7 @@ function elements(
   type: number,
   flags: number,
   keys: readonly Uint8Array[],
-  timeoutMs?: number,
+  { chain, timeoutMs }: ElementOptions = {},
 ): NftablesRequest {
   return request(operation, table, set, type, flags, (writer) => {
     writer.attributeText(nft.NFTA_SET_ELEM_LIST_TABLE, table.name);
@@ -214,6 +257,8 @@ function elements(
       for (const key of keys) {
         writer.nested(nft.NFTA_LIST_ELEM, () => {
           writer.nested(nft.NFTA_SET_ELEM_KEY, () => writer.attributeBytes(nft.NFTA_DATA_VALUE, key));
+          if (chain !== undefined)
+            writer.nested(nft.NFTA_SET_ELEM_DATA, () => writeVerdict(writer, nft.NFT_JUMP, chain));
           if (timeoutMs !== undefined)
             writer.attributeBe64(nft.NFTA_SET_ELEM_TIMEOUT, BigInt(Math.floor(timeoutMs)));
         });

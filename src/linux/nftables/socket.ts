@@ -69,8 +69,8 @@ export class NftablesSocket {
     ).length;
   }
 
-  /** The keys of a set's elements; expired ones are not among them. */
-  elements(table: Table, set: string): Buffer[] {
+  /** The elements of a set; expired ones are not among them. */
+  elements(table: Table, set: string): Element[] {
     const named: Named = [
       [nft.NFTA_SET_ELEM_LIST_TABLE, table.name],
       [nft.NFTA_SET_ELEM_LIST_SET, set],
@@ -80,7 +80,7 @@ export class NftablesSocket {
       nft.NFT_MSG_GETSETELEM,
       families[table.family],
       named,
-      decodeKeys,
+      decodeElements,
     ).flat();
   }
 
@@ -106,6 +106,12 @@ export class NftablesSocket {
       decode,
     );
   }
+}
+
+export interface Element {
+  readonly key: Buffer;
+  /** Of a verdict map: where a packet with this key jumps to. */
+  readonly chain: string | undefined;
 }
 
 type Named = readonly (readonly [attribute: number, name: string])[];
@@ -160,20 +166,27 @@ function textsIn(attributes: Attributes, type: number): string[] {
   return texts;
 }
 
-function decodeKeys(messages: Messages): Buffer[] {
-  const keys: Buffer[] = [];
+function decodeElements(messages: Messages): Element[] {
+  const elements: Element[] = [];
   const attributes = attributesOf(messages);
   while (attributes.next()) {
     if (attributes.type !== nft.NFTA_SET_ELEM_LIST_ELEMENTS) continue;
     const list = attributes.nested();
-    while (list.next()) {
-      const element = list.nested();
-      while (element.next()) {
-        if (element.type !== nft.NFTA_SET_ELEM_KEY) continue;
-        const key = element.nested();
-        if (key.next()) keys.push(Buffer.from(key.bytes.subarray(key.start, key.end)));
-      }
+    while (list.next()) elements.push(decodeElement(list.nested()));
+  }
+  return elements;
+}
+
+function decodeElement(attributes: Attributes): Element {
+  let key = Buffer.alloc(0);
+  let chain: string | undefined;
+  while (attributes.next()) {
+    const data = attributes.nested();
+    if (attributes.type === nft.NFTA_SET_ELEM_KEY && data.next()) {
+      key = Buffer.from(data.bytes.subarray(data.start, data.end));
+    } else if (attributes.type === nft.NFTA_SET_ELEM_DATA && data.next()) {
+      [chain] = textsIn(data.nested(), nft.NFTA_VERDICT_CHAIN);
     }
   }
-  return keys;
+  return { key, chain };
 }

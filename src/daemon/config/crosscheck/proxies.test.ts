@@ -17,7 +17,7 @@ function problemsOf(changes: Changes): string[] {
 const members = 'groups.web.members';
 const proxies = 'groups.web.proxies';
 
-/** What was changed; where the problem is said to be; the words it must begin with. All: nothing else may be said. */
+/** What was changed; where the problem is said to be; the words it must begin with. */
 const wrong: readonly (readonly [Changes, string, string])[] = [
   [
     { 4: 'proxy: { registrationMs: 99 }' },
@@ -186,6 +186,7 @@ for (const [changes, where, words] of wrong) {
 test('one mistake is one problem, where it does not stand twice in the file', () => {
   const alone = [
     { 24: '        interface: link0' },
+    { 24: '        interface: link0', 27: null, 28: null },
     { 28: '        gateways: [198.51.100.1]' },
     { 11: null, 12: null },
   ];
@@ -216,11 +217,15 @@ test('proxies that do not hear each other are worth a warning, on each node of t
 });
 
 test('a family in which a proxy cannot send stragglers on is worth a warning', () => {
-  const changes = { 2: 'node: proxy-a', 37: '      proxy-b: { interface: lan0 }' };
-  assert.deepEqual(parseConfig('u.yaml', proxiedText(changes)).warnings, [
+  const warnings = (node: string): readonly string[] =>
+    parseConfig('u.yaml', proxiedText({ 2: `node: ${node}`, 37: '      proxy-b: { interface: lan0 }' }))
+      .warnings;
+  assert.deepEqual(warnings('proxy-a'), [
     'group web: no IPv6 address of proxy-b on the LAN is known, so IPv6 packets that still arrive here after a ' +
       'takeover are lost; add it to proxies.proxy-b.lanAddresses',
   ]);
+  // Not its own business: who is behind a proxy forwards nothing.
+  assert.deepEqual([warnings('primary'), warnings('proxy-b')], [[], []]);
 });
 
 test('a member on the LAN is warned when the proxy of another lacks a family there', () => {
