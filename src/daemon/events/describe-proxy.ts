@@ -1,6 +1,6 @@
 /** What is reported of proxies and registrations, in the operator's names and in a sentence. */
 import type { Report } from '../../engine/effect.ts';
-import { MemberState, RegistrationCode } from '../../wire/control/message.ts';
+import { MemberState, registrationCodeNames } from '../../wire/control/message.ts';
 import type { Names } from '../config/resolve.ts';
 import type { Description } from './describe.ts';
 import { memberName, termDetail, termText } from './names.ts';
@@ -19,14 +19,6 @@ export type ProxyReport = Extract<Report, { code: (typeof codes)[number] }>;
 export function isProxyReport(report: { readonly code: string }): report is ProxyReport {
   return codes.some((code) => code === report.code);
 }
-
-const refusals: Readonly<Record<RegistrationCode, string>> = {
-  [RegistrationCode.accepted]: 'accepted',
-  [RegistrationCode.lowerTerm]: 'lowerTerm',
-  [RegistrationCode.notYourProxy]: 'notYourProxy',
-  [RegistrationCode.stopping]: 'stopping',
-  [RegistrationCode.unable]: 'unable',
-};
 
 const states = new Map(Object.entries(MemberState).map(([name, number]) => [number, name]));
 
@@ -65,7 +57,7 @@ export function describeProxy(report: ProxyReport, names: Names): Description {
     }
     case 'registrationRefused': {
       const [peer, proxy] = [memberName(names, report.member), memberName(names, report.proxy)];
-      const why = refusals[report.why];
+      const why = registrationCodeNames.get(report.why) ?? null;
       return {
         message: `${group}: ${proxy} refuses the registration of ${peer}: ${why}, highest term ${termText(report.term, names)}`,
         group,

@@ -16,14 +16,16 @@ import {
   type GroupId,
   MemberState,
   noTerm,
+  RegistrationCode,
+  registrationCodeNames,
 } from '../../wire/control/message.ts';
 import { hmacSha256 } from '../../wire/control/sha256.ts';
 import type { FromReactor, ReactorConfig, ReactorReport, ToReactor } from '../bridge.ts';
 import { Bindings } from './bindings.ts';
+import { Claims } from './claims.ts';
 import { Groups } from './groups.ts';
 import { addressOf, type Outgoing, Paths } from './paths.ts';
 import { rehearse } from './rehearsal.ts';
-import { describeClaim } from './responder.ts';
 import { statusOf } from './status.ts';
 import { Surroundings } from './surroundings.ts';
 import { Tethers } from './tethers.ts';
@@ -45,10 +47,8 @@ export interface Mailbox {
   post(message: FromReactor): void;
 }
 
-/** How often an unheld fence is looked at, and how often one stranger's claim is reported, microseconds. */
+/** How often an unheld fence is looked at, microseconds. */
 const inspectIntervalUs = 1_000_000;
-/** So often at most the engine hears of claims of one group, microseconds: a storm of them says nothing new. */
-const claimIntervalUs = 50_000;
 /** So many turns in a row may end with something unread before silence is judged all the same: a few milliseconds. */
 const wetTurnsMax = 16;
 /** So many turns in a row that were due before they began mean a deadline that never moves. */
@@ -64,10 +64,9 @@ export class Reactor {
   readonly #tethers: Tethers;
   readonly #engine: Engine;
   readonly #bindings: Bindings;
+  readonly #claims: Claims;
   readonly #outbox: FromReactor[] = [];
   readonly #checks: Map<GroupId, { healthy: boolean; reason: string }> = new Map();
-  readonly #claimFedUs: Map<GroupId, number> = new Map();
-  readonly #claimReportedUs: Map<GroupId, number> = new Map();
   #config: ReactorConfig;
   #now: Instant;
   #running = false;
@@ -105,6 +104,11 @@ export class Reactor {
       (group, address, mac) => this.#claim(group, address, mac),
       (report) => this.#say(report),
     );
+    this.#claims = new Claims(config, {
+      macOf: (address) => this.#surroundings.macOf(address),
+      claimed: (group, member) => this.#feed({ kind: 'claim', group, member }),
+      report: (report) => this.#say(report),
+    });
     this.#paths = new Paths(config, boot.nonce);
     // The grace begins now: making devices, tables and rehearsals may have taken a second.
     this.#now = instant(monotonicUs());
@@ -246,6 +250,9 @@ export class Reactor {
 
   #send(effect: Extract<Effect, { kind: 'send' }>): void {
     const { type, term, state, target, registration } = effect;
+    if (type === ControlType.registered && registration?.code !== RegistrationCode.accepted) {
+      this.#paths.count(`registration.${registrationCodeNames.get(registration?.code ?? -1)}`);
+    }
     const message: Outgoing = {
       type,
       flags: this.#engine.flags,
@@ -333,19 +340,8 @@ export class Reactor {
 
   #claim(group: GroupId, address: IpAddress, mac: MacAddress): void {
     const link = this.#config.groups.find((one) => one.id === group);
-    const responder = this.#groups.responders.get(link?.interface ?? '');
-    if (link === undefined || responder?.answers(group) !== true) return;
-    const member =
-      link.memberAddresses.find((one) =>
-        one.addresses.some((a) => this.#surroundings.macOf(addressOf(a)) === mac),
-      )?.member ?? 0;
-    if (this.#now - (this.#claimReportedUs.get(group) ?? Number.NEGATIVE_INFINITY) >= inspectIntervalUs) {
-      this.#claimReportedUs.set(group, this.#now);
-      this.#say({ code: 'foreignClaim', group, ...describeClaim(address, mac) });
-    }
-    if (this.#now - (this.#claimFedUs.get(group) ?? Number.NEGATIVE_INFINITY) < claimIntervalUs) return;
-    this.#claimFedUs.set(group, this.#now);
-    this.#feed({ kind: 'claim', group, member });
+    if (this.#groups.responders.get(link?.interface ?? '')?.answers(group) !== true) return;
+    this.#claims.hear(group, address, mac, this.#now);
   }
 
   #say(report: Report | ReactorReport): void {

@@ -102,6 +102,14 @@ export const RegistrationCode = {
 } as const;
 export type RegistrationCode = (typeof RegistrationCode)[keyof typeof RegistrationCode];
 
+/** The codes by number: for counters, events and logs. */
+export const registrationCodeNames: ReadonlyMap<number, keyof typeof RegistrationCode> = new Map(
+  (Object.keys(RegistrationCode) as (keyof typeof RegistrationCode)[]).map((name) => [
+    RegistrationCode[name],
+    name,
+  ]),
+);
+
 /** The extension of `register` and `registered`. */
 export interface Registration {
   /** Chosen by the member, one more for each request; the reply repeats it. 1..2^32-1. */
