@@ -74,6 +74,8 @@ export type ToReactor =
   | { readonly kind: 'health'; readonly group: GroupId; readonly healthy: boolean; readonly reason: string }
   | { readonly kind: 'switchover'; readonly group: GroupId; readonly target: NodeId | 0 }
   | { readonly kind: 'termsReserved'; readonly ceiling: number }
+  /** The kernel sends the group's packets there now. */
+  | { readonly kind: 'routed'; readonly group: GroupId; readonly to: NodeId | 0 }
   | { readonly kind: 'status'; readonly id: number }
   | { readonly kind: 'reload'; readonly config: ReactorConfig }
   | { readonly kind: 'stop' };
@@ -82,6 +84,10 @@ export type FromReactor =
   | { readonly kind: 'ready'; readonly fifo: boolean; readonly fifoWhy: string | null }
   | { readonly kind: 'report'; readonly atUs: number; readonly report: Report | ReactorReport }
   | { readonly kind: 'reserveTerms'; readonly ceiling: number }
+  /** Proxy: the group's packets are to go to this node, 0: nowhere. Answered by 'routed'. */
+  | { readonly kind: 'route'; readonly group: GroupId; readonly to: NodeId | 0 }
+  /** The next hop's physical address is to be learnt now. */
+  | { readonly kind: 'resolve'; readonly group: GroupId; readonly node: NodeId }
   /** These addresses were given up: applications' connections on them are to be destroyed. */
   | { readonly kind: 'yielded'; readonly addresses: readonly string[] }
   | { readonly kind: 'status'; readonly id: number; readonly status: ReactorStatus }

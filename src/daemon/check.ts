@@ -2,6 +2,7 @@
 import type { GroupLink, Hop } from './bridge.ts';
 import { loadConfig } from './config/load.ts';
 import type { ResolvedConfig } from './config/resolve.ts';
+import { holdDevice, tunDevice } from './devices.ts';
 
 export interface ConfigSummary {
   readonly lines: readonly string[];
@@ -21,7 +22,7 @@ export function summarizeConfig(path: string): ConfigSummary {
       `node       ${control.node} of cluster ${control.cluster}`,
       `control    ${control.socket}`,
       `state      ${control.stateDir}`,
-      `devices    us${reactor.instance} (addresses), ush${reactor.instance} (held packets)`,
+      `devices    ${tunDevice(reactor.instance)} (addresses), ${holdDevice(reactor.instance)} (held packets)`,
       `fence      nftables understudy-${reactor.instance}`,
       `lease      ${reactor.leaseMs} ms, renewed every ${reactor.renewIntervalUs / 1000} ms, ${scheduling}`,
       `silence    believed after ${silenceMs} ms on all paths`,

@@ -4,7 +4,8 @@ import { Fence } from '../linux/fence/fence.ts';
 import { interfaceIndex } from '../linux/interfaces.ts';
 import { NftablesSocket } from '../linux/nftables/socket.ts';
 import { RouteSocket } from '../linux/route/socket.ts';
-import { isTableOf, removeRouting } from './reactor/tables.ts';
+import { tunDevice } from './devices.ts';
+import { isTableOf, removeRouting } from './routing/tables.ts';
 
 const prefix = 'understudy-';
 
@@ -54,7 +55,7 @@ function fences(): ReadonlySet<string> {
 /** The device with the addresses goes with its process. */
 function lives(instance: string): boolean {
   try {
-    interfaceIndex(`us${instance}`);
+    interfaceIndex(tunDevice(instance));
     return true;
   } catch (error) {
     if (error instanceof OperationError && error.errno === 'ENODEV') return false;

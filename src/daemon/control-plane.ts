@@ -7,10 +7,11 @@ import type { FromReactor, ReactorStatus, ToReactor } from './bridge.ts';
 import { HealthWatch } from './checks/health.ts';
 import { loadConfig } from './config/load.ts';
 import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
-import type { Journal } from './events/journal.ts';
+import { type Journal, monotonicUs } from './events/journal.ts';
 import type { OccurrenceRing } from './events/ring.ts';
 import type { ControlSurface } from './http/surface.ts';
 import { planReload } from './reload.ts';
+import { RouteKeeper } from './routing/keeper.ts';
 import type { TermsFile } from './state/terms.ts';
 import { assembleStatus } from './status.ts';
 import { version } from './version.ts';
@@ -34,6 +35,7 @@ export class ControlPlane implements ControlSurface {
   readonly #parts: ControlPlaneParts;
   readonly #journal: Journal;
   readonly #health: HealthWatch;
+  readonly #routes: RouteKeeper;
   readonly #questions = new Map<number, (status: ReactorStatus) => void>();
   readonly #startedMs = performance.now();
   #config: ResolvedConfig;
@@ -54,6 +56,9 @@ export class ControlPlane implements ControlSurface {
         }),
       health: (group, healthy, reason) => this.#healthChanged(group, healthy, reason),
     });
+    this.#routes = new RouteKeeper(parts.config.reactor, (report) =>
+      this.#journal.report({ kind: 'report', atUs: monotonicUs(), report }, this.#config.control.names),
+    );
   }
 
   /** How long a planned switchover may take, as the configuration that runs now says, milliseconds. */
@@ -71,6 +76,13 @@ export class ControlPlane implements ControlSurface {
       case 'reserveTerms':
         void this.#reserveTerms(message.ceiling);
         return;
+      case 'route': {
+        const { group, to } = message;
+        if (this.#routes.route(group, to)) this.#parts.post({ kind: 'routed', group, to });
+        return;
+      }
+      case 'resolve':
+        return this.#routes.resolve(message.group, message.node);
       case 'yielded':
         return this.#destroyConnections(message.addresses);
       case 'status':
@@ -82,10 +94,16 @@ export class ControlPlane implements ControlSurface {
   /** Begins the checks. Before the reactor has a descriptor table of its own, nothing may be opened. */
   startChecks(): void {
     this.#health.watch(this.#config.control.groups);
+    this.#routes.start();
   }
 
   stopChecks(): void {
     this.#health.stop();
+  }
+
+  /** The reactor has ended. */
+  close(): void {
+    this.#routes.close();
   }
 
   async status(): Promise<Status> {

@@ -116,6 +116,7 @@ class Life {
       this.#journal.ring.end();
       await closeServer(this.#server);
       await this.#link?.end();
+      this.#plane.close();
     }
   }
 

@@ -10,8 +10,9 @@ import { destroyTcpSockets, destroyUdpSockets } from '../../linux/sockdiag.ts';
 import { formatIp, type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId, NodeId } from '../../wire/control/message.ts';
 import type { GroupLink, ReactorConfig, ReactorReport } from '../bridge.ts';
+import { holdDevice, tunDevice } from '../devices.ts';
 import { rehearseTakeover } from './dress-rehearsal.ts';
-import { HoldQueue, holdDevice } from './hold.ts';
+import { HoldQueue } from './hold.ts';
 import { Lease } from './lease.ts';
 import { Ownership } from './ownership.ts';
 import { addressOf } from './paths.ts';
@@ -54,7 +55,8 @@ export class Groups {
         interface: link.interface,
         addresses: link.addresses.map(addressOf),
       })),
-      ownDevices: [`us${config.instance}`, holdDevice(config.instance)],
+      ownDevices: [tunDevice(config.instance), holdDevice(config.instance)],
+      waitingRoom: holdDevice(config.instance),
     });
     this.lease = new Lease(this.#fence, config.renewIntervalUs, config.leaseMs);
     this.#ownership = new Ownership(config);
@@ -67,7 +69,7 @@ export class Groups {
       { bytesMax: config.holdBytesMax, ageUs: config.holdAgeUs },
       (address) => groupOf.get(address),
     );
-    this.#router = new Router(config, this.hold.device, report);
+    this.#router = new Router(config);
     rehearseTakeover(config, this.hold.device);
     const responders = new Map<string, Responder>();
     for (const name of new Set(config.groups.map((link) => link.interface))) {
@@ -132,14 +134,19 @@ export class Groups {
     });
   }
 
-  /** Proxy: to a member registered here, or to the place that took over; 0: nowhere. */
+  /**
+   * Proxy: to a member registered here, or to the place that took over; 0: nowhere. The control plane does it, but for a
+   * member that is served from this turn on.
+   */
   route(group: GroupId, to: NodeId | 0): void {
-    this.#attempt('route', this.#where(group), () => this.#router.route(group, to));
+    if (this.#active.has(group))
+      this.#attempt('route', this.#where(group), () => this.#router.now(group, to));
+    this.#router.ask(group, to);
   }
 
-  /** The next hop's physical address is learnt now. */
-  resolve(group: GroupId, node: NodeId): void {
-    this.#attempt('resolve', this.#where(group), () => this.#router.resolve(group, node));
+  /** The control plane has routed. */
+  routed(group: GroupId, to: NodeId | 0): void {
+    this.#router.done(group, to);
   }
 
   /** There is something to go on with in the next turn. */
@@ -171,7 +178,6 @@ export class Groups {
     if (this.#interfaces.has(name)) {
       this.#ownership.quiet([name]);
       this.#router.forwardPackets();
-      this.#router.restore();
     }
     if (responder === undefined) return;
     if (rebind) this.#graves.push(responder.reopen());
@@ -199,8 +205,6 @@ export class Groups {
       this.#fence.rearm();
       this.#report({ code: 'restored', what: 'the fence, which somebody removed' });
     }
-    const missing = this.#router.restore();
-    if (missing > 0) this.#report({ code: 'restored', what: `${missing} routes or rules` });
     if (!this.lease.held) this.#graves.pop()?.close();
     this.#reportDropped();
   }

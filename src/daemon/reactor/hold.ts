@@ -11,6 +11,7 @@ import { writeSysctl } from '../../linux/sysctl.ts';
 import { Tun } from '../../linux/tun.ts';
 import { type IpAddress, type MacAddress, readIpv4, readIpv6, writeMac } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
+import { holdDevice } from '../devices.ts';
 
 const frameMax = 65_550;
 /** So many frames are read or written in one go: some 300 µs. */
@@ -76,6 +77,7 @@ export class HoldQueue {
     ]);
     route.close();
     this.#mac = interfaceMac(this.device);
+    fence.rearm();
   }
 
   get fd(): number {
@@ -199,9 +201,4 @@ export class HoldQueue {
 /** A frame's share of the bound: its bytes, and what an array of them costs. */
 function costOf(frame: Uint8Array): number {
   return frame.length + 128;
-}
-
-/** Known before the device exists: the fence exempts it by name. */
-export function holdDevice(instance: string): string {
-  return `ush${instance}`;
 }

@@ -16,6 +16,7 @@ import { Tun } from '../../linux/tun.ts';
 import { type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
 import type { GroupLink, ReactorConfig } from '../bridge.ts';
+import { tunDevice } from '../devices.ts';
 import { addressOf } from './paths.ts';
 
 /** A path in parts, because an interface's name may hold dots, and the value wanted. */
@@ -62,7 +63,7 @@ export class Ownership {
         .map((link) => [link.id, { link, addresses: link.addresses.map(addressOf) }]),
     );
     this.quiet(interfacesOf(config));
-    this.device = `us${config.instance}`;
+    this.device = tunDevice(config.instance);
     this.#tun = Tun.open({ name: this.device, kind: 'tun' });
     for (const [path, value] of quietDevice(
       this.device,

@@ -218,9 +218,12 @@ export class Reactor {
         if (effect.action === 'deliver') return this.#groups.hold.deliver(effect.group, this.#now);
         return this.#groups.hold.discard(effect.group);
       case 'route':
-        return this.#groups.route(effect.group, effect.to);
+        this.#groups.route(effect.group, effect.to);
+        this.#outbox.push(effect);
+        return;
       case 'resolve':
-        return this.#groups.resolve(effect.group, effect.node);
+        this.#outbox.push(effect);
+        return;
       case 'reserveTerms':
         this.#outbox.push({ kind: 'reserveTerms', ceiling: effect.ceiling });
         return;
@@ -277,6 +280,9 @@ export class Reactor {
         case 'health':
           this.#checks.set(message.group, { healthy: message.healthy, reason: message.reason });
           this.#judgeHealth(message.group);
+          break;
+        case 'routed':
+          this.#groups.routed(message.group, message.to);
           break;
         case 'switchover':
         case 'termsReserved':

@@ -12,6 +12,8 @@ export interface FenceConfig {
   readonly groups: readonly FencedGroup[];
   /** TUN and TAP devices of this process: exempt, as `lo` is. */
   readonly ownDevices: readonly string[];
+  /** Which of them is the TAP of the waiting room: what is written into it follows a group that is forwarded. */
+  readonly waitingRoom?: string;
 }
 
 export interface FencedGroup {
@@ -34,6 +36,9 @@ export const sets = {
   leaving6: 'leaving6',
   arriving4: 'arriving4',
   arriving6: 'arriving6',
+  /** The same for what waited and is written back into the TAP. */
+  delivered4: 'delivered4',
+  delivered6: 'delivered6',
   /** The groups that have a voice. */
   held: 'held',
   alive: 'alive',
@@ -77,4 +82,9 @@ export function leavingChain({ id }: Pick<FencedGroup, 'id'>): string {
 /** The group's chain for what arrives for it. */
 export function arrivingChain({ id }: Pick<FencedGroup, 'id'>): string {
   return `arriving-${id}`;
+}
+
+/** The group's chain for what is written back. */
+export function deliveredChain({ id }: Pick<FencedGroup, 'id'>): string {
+  return `delivered-${id}`;
 }

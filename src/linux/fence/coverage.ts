@@ -3,9 +3,16 @@ import { deleteChain, type NftablesRequest, type Table } from '../nftables/reque
 import type { Chain } from '../nftables/socket.ts';
 import type { Link } from '../route/values.ts';
 import type { FenceConfig } from './config.ts';
-import { coverEgress, coverIngress, egressPrefix, ingressPrefix } from './ruleset.ts';
+import {
+  coverDelivery,
+  coverEgress,
+  coverIngress,
+  deliveryPrefix,
+  egressPrefix,
+  ingressPrefix,
+} from './ruleset.ts';
 
-const baseChain: RegExp = new RegExp(`^(?:${egressPrefix}|${ingressPrefix})\\d+$`);
+const baseChain: RegExp = new RegExp(`^(?:${egressPrefix}|${ingressPrefix}|${deliveryPrefix})\\d+$`);
 
 /**
  * The requests that make `covered` cover `links`: every interface but `lo` and our own devices against what leaves,
@@ -22,6 +29,12 @@ export function chainsToCover(
   const lans = new Set(config.groups.map((group) => group.interface));
   const wanted = new Map<string, { device: string; requests: () => NftablesRequest[] }>();
   for (const { index, name } of links) {
+    if (name === config.waitingRoom) {
+      wanted.set(`${deliveryPrefix}${index}`, {
+        device: name,
+        requests: () => coverDelivery(table, index, name),
+      });
+    }
     if (!exempt.has(name)) {
       wanted.set(`${egressPrefix}${index}`, {
         device: name,

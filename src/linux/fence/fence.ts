@@ -57,7 +57,7 @@ export class Fence {
       this.#nftables.commit([
         ...chainsToCover(this.#tables.netdev, this.#config, links, covered),
         // Their devices may have come back under another index.
-        ...(this.#redirections.none ? [] : this.#redirections.requests(links)),
+        ...this.#redirections.requests(),
       ]);
     });
   }
@@ -162,7 +162,7 @@ export class Fence {
   }
 
   #redirect(group: FencedGroup): void {
-    if (!this.#commit(this.#redirections.requests(this.#route.links(), group))) {
+    if (!this.#commit(this.#redirections.requests(group))) {
       this.#persist(() => this.#rebuild());
     }
   }
@@ -173,7 +173,7 @@ export class Fence {
     this.#nftables.commit([
       ...buildFence(this.#tables, this.#config),
       ...chainsToCover(this.#tables.netdev, this.#config, links, []),
-      ...this.#redirections.requests(links),
+      ...this.#redirections.requests(),
       ...hold(this.#tables, [...this.#held.values()]),
     ]);
   }

@@ -1,11 +1,12 @@
 /** Where packets for a group go instead of here: on to another member, or into a TAP. */
 import type { Ipv4Address, Ipv6Address } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
+import { OperationError } from '../errors.ts';
+import { interfaceIndex } from '../interfaces.ts';
 import { type Expression, forward, forwardVia } from '../nftables/expression.ts';
-import { flushChain, type NftablesRequest, type Table } from '../nftables/request.ts';
+import { flushChain, type NftablesRequest, newRule, type Table } from '../nftables/request.ts';
 import { addressBytes } from '../route/requests.ts';
-import type { Link } from '../route/values.ts';
-import { arrivingChain, type FencedGroup } from './config.ts';
+import { arrivingChain, deliveredChain, type FencedGroup } from './config.ts';
 import { arrivingRules, isFamily } from './ruleset.ts';
 
 interface Peers {
@@ -42,38 +43,52 @@ export class Redirections {
     return this.#diverted.delete(group);
   }
 
-  /** Nothing is forwarded or diverted. */
-  get none(): boolean {
-    return this.#forwarded.size === 0 && this.#diverted.size === 0;
-  }
-
   /**
    * The groups' rules for arriving packets anew: of all groups that are redirected, and of `also`, one that is no more.
    * A redirection whose device is missing waits for it; its packets are refused.
    */
-  requests(links: readonly Link[], also?: FencedGroup): NftablesRequest[] {
-    const indexes = new Map(links.map((link) => [link.name, link.index]));
+  requests(also?: FencedGroup): NftablesRequest[] {
     const redirected = [...this.#forwarded.values(), ...this.#diverted.values()].map(({ group }) => group);
     const groups = new Map(
       [...(also === undefined ? [] : [also]), ...redirected].map((one) => [one.id, one]),
     );
-    return [...groups.values()].flatMap((group) => [
-      flushChain(this.#table, arrivingChain(group)),
-      ...arrivingRules(this.#table, group, this.#rulesOf(group, indexes)),
-    ]);
+    return [...groups.values()].flatMap((group) => {
+      const forwarding = this.#forwardingOf(group);
+      return [
+        flushChain(this.#table, arrivingChain(group)),
+        ...arrivingRules(this.#table, group, [...forwarding, ...this.#divertingOf(group)]),
+        flushChain(this.#table, deliveredChain(group)),
+        ...forwarding.map((rule) => newRule(this.#table, deliveredChain(group), rule)),
+      ];
+    });
   }
 
-  #rulesOf({ id }: FencedGroup, indexes: ReadonlyMap<string, number>): Rule[] {
-    const rules: Rule[] = [];
+  #forwardingOf({ id }: FencedGroup): Rule[] {
     const forwarded = this.#forwarded.get(id);
-    const lan = indexes.get(forwarded?.group.interface ?? '');
-    for (const family of ['v4', 'v6'] as const) {
-      const peer = forwarded?.peers[family];
-      if (lan === undefined || peer === undefined) continue;
-      rules.push([...isFamily[family], ...forwardVia(lan, addressBytes(peer))]);
-    }
-    const device = indexes.get(this.#diverted.get(id)?.tap ?? '');
-    if (device !== undefined) rules.push(forward(device));
-    return rules;
+    const lan = forwarded && indexOf(forwarded.group.interface);
+    if (forwarded === undefined || lan === undefined) return [];
+    return (['v4', 'v6'] as const).flatMap((family) => {
+      const peer = forwarded.peers[family];
+      return peer === undefined ? [] : [[...isFamily[family], ...forwardVia(lan, addressBytes(peer))]];
+    });
+  }
+
+  #divertingOf({ id }: FencedGroup): Rule[] {
+    const diverted = this.#diverted.get(id);
+    const device = diverted && indexOf(diverted.tap);
+    return device === undefined ? [] : [forward(device)];
+  }
+}
+
+/**
+ * Undefined: there is no such interface. Not from a list of all: for that the kernel takes a lock which somebody who makes
+ * or removes containers can hold for tens of milliseconds.
+ */
+function indexOf(name: string): number | undefined {
+  try {
+    return interfaceIndex(name);
+  } catch (error) {
+    if (error instanceof OperationError && error.errno === 'ENODEV') return undefined;
+    throw error;
   }
 }

@@ -5,7 +5,7 @@
  *           ARP sender) or its own (advertised ND target) goes to its group's chain, which lets it pass only while the
  *           group is held and the process alive
  *           ingress<N> (one per LAN) -> arriving: what is for a group address, likewise; a group may instead be
- *           forwarded to another member, or diverted into a TAP
+ *           forwarded to another member, or diverted into a TAP; what is written back into that follows the forwarding
  *   inet    output, forward -> leaving: the same for IP sources, before a route or a queue is taken
  *
  * Verdict maps lead from an address to its group's chain. They do not change: what is opened, closed, forwarded or
@@ -40,6 +40,7 @@ import {
 import {
   addressKeys,
   arrivingChain,
+  deliveredChain,
   type FenceConfig,
   type FencedGroup,
   type FenceTables,
@@ -133,6 +134,7 @@ export function removeFence(tables: FenceTables): NftablesRequest[] {
 
 export const egressPrefix = 'egress';
 export const ingressPrefix = 'ingress';
+export const deliveryPrefix = 'delivery';
 
 /** The base chain for the interface with this index: what leaves it. */
 export function coverEgress(table: Table, index: number, device: string): NftablesRequest[] {
@@ -140,6 +142,16 @@ export function coverEgress(table: Table, index: number, device: string): Nftabl
   return [
     newChain(table, chain, { kind: 'egress', device, priority: lastPriority }),
     newRule(table, chain, [jump('leaving')]),
+  ];
+}
+
+/** The base chain for the TAP of the waiting room: what is written back. */
+export function coverDelivery(table: Table, index: number, device: string): NftablesRequest[] {
+  const chain = `${deliveryPrefix}${index}`;
+  return [
+    newChain(table, chain, { kind: 'ingress', device, priority: firstPriority }),
+    newRule(table, chain, [...frameDestination4, follow(sets.delivered4)]),
+    newRule(table, chain, [...frameDestination6, follow(sets.delivered6)]),
   ];
 }
 
@@ -219,13 +231,18 @@ function buildArriving(table: Table, { groups }: FenceConfig): NftablesRequest[]
   return [
     newVerdictMap(table, sets.arriving4, 'ipv4'),
     newVerdictMap(table, sets.arriving6, 'ipv6'),
+    newVerdictMap(table, sets.delivered4, 'ipv4'),
+    newVerdictMap(table, sets.delivered6, 'ipv6'),
     ...groups.flatMap((group) => {
-      const chain = arrivingChain(group);
+      const { v4, v6 } = addressKeys(group);
       return [
-        newChain(table, chain),
+        newChain(table, arrivingChain(group)),
+        newChain(table, deliveredChain(group)),
         ...arrivingRules(table, group, []),
-        ...addJumps(table, sets.arriving4, addressKeys(group).v4, chain),
-        ...addJumps(table, sets.arriving6, addressKeys(group).v6, chain),
+        ...addJumps(table, sets.arriving4, v4, arrivingChain(group)),
+        ...addJumps(table, sets.arriving6, v6, arrivingChain(group)),
+        ...addJumps(table, sets.delivered4, v4, deliveredChain(group)),
+        ...addJumps(table, sets.delivered6, v6, deliveredChain(group)),
       ];
     }),
     newChain(table, 'arriving'),

@@ -1,0 +1,11 @@
+/** The names of a daemon's own devices: known before they exist, because the fence exempts them by name. */
+
+/** The TUN with the group addresses. */
+export function tunDevice(instance: string): string {
+  return `us${instance}`;
+}
+
+/** The TAP of the waiting room. */
+export function holdDevice(instance: string): string {
+  return `ush${instance}`;
+}
