@@ -9,11 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Director } from '../src/lab/director.ts';
 import type { SignalName } from '../src/lab/fault.ts';
-import type { MemberPlan } from '../src/lab/plan.ts';
+import { type MemberPlan, planFig1a } from '../src/lab/plan.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
 import { Metronome } from './metronome.ts';
-import { progress, rehearse } from './rehearsal.ts';
+import { progress, rehearse, type Shape } from './rehearsal.ts';
 import { changesOfRole, type Death, doubles, formatDoubles } from './roles.ts';
 import { formatSpread } from './statistics.ts';
 
@@ -150,8 +150,8 @@ class Play {
   }
 }
 
-function shape({ intervalMs }: Options): { readonly members: number; readonly intervalMs?: number } {
-  return { members: 3, ...(intervalMs === undefined ? {} : { intervalMs }) };
+function shape({ intervalMs }: Options): Shape {
+  return { plan: planFig1a(3), ...(intervalMs === undefined ? {} : { intervalMs }) };
 }
 
 await rehearse(

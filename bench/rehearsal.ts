@@ -1,16 +1,13 @@
-/** A fig. 1A lab for a benchmark: the script re-runs itself inside namespaces and gets a director there. */
-import { Director, healthPort } from '../src/lab/director.ts';
+/** A lab for a benchmark: the script re-runs itself inside namespaces and gets a director there. */
+import { assemble } from '../src/lab/assembly.ts';
+import type { Director } from '../src/lab/director.ts';
 import { type Enclosure, enter, runEnclosed } from '../src/lab/enclosure.ts';
-import { planFig1a } from '../src/lab/plan.ts';
-import { buildTopology } from '../src/lab/topology.ts';
-import { Understudy } from '../src/lab/understudy.ts';
-
-const heartbeats = { fifo: { intervalMs: 2, misses: 3 }, ordinary: { intervalMs: 10, misses: 3 } };
+import { type LabPlan, planFig1a } from '../src/lab/plan.ts';
 
 /** Of the lab. */
 export interface Shape {
-  /** 2 (usual) or 3. */
-  readonly members?: number;
+  /** The machines; usually fig. 1A with two members. */
+  readonly plan?: LabPlan;
   /** Of the heartbeat; usually what the scheduling allows. */
   readonly intervalMs?: number;
 }
@@ -33,13 +30,8 @@ export async function rehearse<Options extends object>(
   if (process.argv[2]?.startsWith('{') !== true) process.exit(await runEnclosed(file, options()));
   const enclosure = enter<Options>();
   const { fifo } = enclosure;
-  const { members = 2, intervalMs } = shape(enclosure.argument);
-  const plan = planFig1a(members);
-  buildTopology(plan);
-  const usual = fifo ? heartbeats.fifo : heartbeats.ordinary;
-  const heartbeat = { ...usual, ...(intervalMs === undefined ? {} : { intervalMs }) };
-  const system = new Understudy(plan, { ...heartbeat, fifo, checked: false, healthPort });
-  const director = new Director({ plan, system, fifo, progress: () => undefined });
+  const { plan = planFig1a(2), ...heartbeat } = shape(enclosure.argument);
+  const director = assemble({ plan, fifo, ...heartbeat });
   let ok = false;
   try {
     ok = await play(director, enclosure.argument, enclosure);

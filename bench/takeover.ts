@@ -2,13 +2,13 @@
  * Every fault, N times: how long the hosts were without the service. Prints markdown. Trials during which the machine
  * itself stood still are counted apart.
  *
- *   node bench/takeover.ts [--trials 100] [--faults power,kill] [--system keepalived] [--hogs 4]
+ *   node bench/takeover.ts [--scenario fig1b] [--trials 100] [--faults power,kill] [--system keepalived] [--hogs 4]
  *                          [--stream] [--stream-rate 200M] [-- more options for the lab]
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { faultByName, faultNames, isFaultName } from '../src/lab/fault.ts';
+import { faultByName, faultNames, isFaultName, proxyFaultNames } from '../src/lab/fault.ts';
 import type { LabResult } from '../src/lab/result.ts';
 import type { Trial } from '../src/lab/trial.ts';
 import { Hogs } from './hogs.ts';
@@ -22,6 +22,7 @@ const marginUs = 20_000;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    scenario: { type: 'string', default: 'fig1a' },
     trials: { type: 'string', default: '100' },
     faults: { type: 'string' },
     system: { type: 'string', default: 'understudy' },
@@ -37,7 +38,7 @@ function lab(fault: string): Promise<LabResult> {
   const options = ['--fault', fault, '--trials', values.trials, '--system', values.system, '--json'];
   if (values.stream) options.push('--stream');
   if (rate !== undefined) options.push('--stream-rate', rate);
-  const child = spawn(process.execPath, [cli, 'lab', 'fig1a', ...options, ...positionals], {
+  const child = spawn(process.execPath, [cli, 'lab', values.scenario, ...options, ...positionals], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const parts: Buffer[] = [];
@@ -91,7 +92,8 @@ interface Findings {
 
 async function measure(metronome: Metronome, findings: Findings): Promise<void> {
   const { rows, notes, streams } = findings;
-  const chosen = (values.faults?.split(',') ?? faultNames).filter(isFaultName);
+  const all = values.scenario === 'fig1b' ? [...faultNames, ...proxyFaultNames] : faultNames;
+  const chosen = (values.faults?.split(',') ?? all).filter(isFaultName);
   for (const fault of chosen) {
     if (faultByName(fault).only === 'understudy' && values.system !== 'understudy') continue;
     const result = await lab(fault);
@@ -120,7 +122,7 @@ try {
 const head = ['fault', 'ok', 'detected', 'announced', 'first answer', 'blackout', 'lost requests', 'return'];
 const streams = findings.streams.length > 0 ? `; TCP stream beside it: ${findings.streams.join(', ')}` : '';
 process.stdout.write(
-  `${values.system}, ${values.hogs} CPU hogs${streams}; milliseconds as min / median / p99 / max; ` +
+  `${values.scenario}, ${values.system}, ${values.hogs} CPU hogs${streams}; milliseconds as min / median / p99 / max; ` +
     `stalls of the machine: ${metronome.stalls.length}\n\n`,
 );
 process.stdout.write(`${markdownTable(head, findings.rows)}\n`);

@@ -1,0 +1,94 @@
+/**
+ * After a takeover the old proxy must hold its tongue: for S seconds after each fault a host asks for the addresses again
+ * and again, by broadcast and by unicast to the old proxy, and whatever the old proxy says for them is counted at the
+ * switch.
+ *
+ *   node bench/silence.ts [--seconds 60] [--faults switchover,kill,…]
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Director } from '../src/lab/director.ts';
+import { faultByName, isFaultName } from '../src/lab/fault.ts';
+import { placeOf } from '../src/lab/layout.ts';
+import type { NodePlan } from '../src/lab/plan.ts';
+import { planFig1b } from '../src/lab/plan-fig1b.ts';
+import { inNamespace } from '../src/lab/topology.ts';
+import { until } from '../src/lab/until.ts';
+import { monotonicUs } from '../src/linux/clock.ts';
+import { Metronome } from './metronome.ts';
+import { progress, rehearse } from './rehearsal.ts';
+import { changesOfRole } from './roles.ts';
+
+interface Options {
+  readonly seconds: number;
+  readonly faults: readonly string[];
+}
+
+/** The old proxy lives, is woken again, or is started again. */
+const usual = ['switchover', 'kill', 'silent', 'proxy-freeze', 'proxy-kill', 'proxy-stop'];
+/** From the new one's announcement the old one has so long to hear of it, microseconds. */
+const hearsayUs = 5_000;
+
+function options(): Options {
+  const { values } = parseArgs({
+    options: { seconds: { type: 'string', default: '60' }, faults: { type: 'string' } },
+  });
+  return { seconds: Number(values.seconds), faults: values.faults?.split(',') ?? usual };
+}
+
+/** One fault, mended at once; what the old proxy claimed during the time that follows. */
+async function hush(director: Director, name: string, seconds: number): Promise<number> {
+  if (!isFaultName(name)) throw new Error(`${name} is no fault`);
+  const { plan, switchboard } = director;
+  const fault = faultByName(name);
+  const victim = await director.ready();
+  const old = placeOf(victim, plan);
+  const faultAt = await director.strike(fault, victim);
+  await until('the other one answers', () => {
+    const answering = director.answeringMember();
+    return answering !== undefined && answering !== victim;
+  });
+  const successor = director.answeringMember() ?? victim;
+  const announced = await switchboard.firstClaim(placeOf(successor, plan), faultAt);
+  await director.mend(fault, victim);
+  const sinceUs = Math.max(monotonicUs() - 1, (announced ?? faultAt) + hearsayUs);
+  await ask(director, old, seconds);
+  return await switchboard.voices(old, { sinceUs, untilUs: Number.MAX_SAFE_INTEGER }, 'claim');
+}
+
+/** A host asks everybody, and the old proxy alone, ten times a second. */
+async function ask(director: Director, old: NodePlan, seconds: number): Promise<void> {
+  const { hosts, service4, service6 } = director.plan;
+  const host = hosts[1]?.name ?? '';
+  for (const end = monotonicUs() + seconds * 1e6; monotonicUs() < end; ) {
+    const arp = ['timeout', '1', 'arping', '-q', '-c', '1', '-w', '1', '-I', 'eth0'];
+    inNamespace(host, ['sh', '-c', `${arp.join(' ')} ${service4} || true`]);
+    inNamespace(host, ['sh', '-c', `timeout 1 ndisc6 -q -1 -w 100 ${service6} eth0 || true`]);
+    // Asked by unicast, too: what a host does that believes its entry.
+    inNamespace(host, ['ip', 'neigh', 'replace', service4, 'lladdr', old.mac, 'dev', 'eth0', 'nud', 'probe']);
+    await delay(100);
+  }
+}
+
+await rehearse(
+  import.meta.filename,
+  options,
+  async (director, { seconds, faults }) => {
+    await director.open();
+    const metronome = new Metronome();
+    let wrong = 0;
+    for (const fault of faults) {
+      const beganUs = monotonicUs();
+      const claims = await hush(director, fault, seconds);
+      const changes = changesOfRole(director, metronome, beganUs).length;
+      if (claims > 0) wrong++;
+      process.stdout.write(
+        `${fault}: ${claims} ARP or ND claims of the old proxy in ${seconds} s; ${changes} changes of role\n`,
+      );
+      progress(`${fault}: done`);
+    }
+    metronome.stop();
+    return wrong === 0;
+  },
+  () => ({ plan: planFig1b({ topology: 'both', link: true }) }),
+);
