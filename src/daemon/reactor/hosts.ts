@@ -2,7 +2,7 @@
  * The hosts of one LAN that may hold an entry for a group address: those in the kernel's neighbour table, and those
  * heard asking or announcing. Each gets the unicast question after an announcement.
  */
-import { type IpAddress, isIpv4, isMulticastMac, type MacAddress } from '../../wire/address.ts';
+import { type IpAddress, isMulticastMac, type MacAddress } from '../../wire/address.ts';
 
 /** Bound on what strangers can make us remember; the one heard longest ago goes first. */
 const hostsMax = 2048;
@@ -30,9 +30,8 @@ export class Hosts {
     return this.#byAddress.get(address);
   }
 
-  /** The hosts of the same family, as of now. */
-  like(address: IpAddress): readonly IpAddress[] {
-    const family = isIpv4(address);
-    return [...this.#byAddress.keys()].filter((host) => isIpv4(host) === family);
+  /** As of now. */
+  get all(): readonly IpAddress[] {
+    return [...this.#byAddress.keys()];
   }
 }

@@ -107,9 +107,7 @@ export class Responder {
    */
   announce(group: GroupId, ask: boolean): number {
     const errno = this.#socket.sendBurst(this.#announcements.get(group) ?? []);
-    for (const address of ask ? (this.#addresses.get(group) ?? []) : []) {
-      this.#questions.begin(group, address, this.hosts.like(address));
-    }
+    if (ask) this.#questions.begin(group, this.#addresses.get(group) ?? [], this.hosts.all);
     return errno;
   }
 
