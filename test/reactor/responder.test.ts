@@ -132,7 +132,7 @@ test('an announcement has both ARP forms and the advertisement, and asks each ho
   say(question4);
   say(question6);
   assert.equal(responder.announce(7, true), 0);
-  responder.ask();
+  responder.proceed();
   const heard = heardUntil((frame) => frame.kind === 'solicitation' && frame.targetIp === host6);
   const arp = heard.filter((frame) => frame.kind === 'arp');
   assert.deepEqual(
@@ -150,7 +150,7 @@ test('an announcement has both ARP forms and the advertisement, and asks each ho
 test('without asking, only the broadcast forms leave; members are never asked', () => {
   say(arpQuestion(theirs, ip4('192.0.2.2'), ours, shared4));
   assert.equal(responder.announce(7, true), 0);
-  responder.ask();
+  responder.proceed();
   const asked = heardUntil((frame) => frame.kind === 'solicitation');
   assert.ok(asked.every((frame) => frame.kind !== 'arp' || frame.targetIp !== ip4('192.0.2.2')));
   assert.equal(responder.announce(7, false), 0);
@@ -162,7 +162,7 @@ test('after a change of MAC everything said is with the new one', () => {
   ip('link set lan0 address 02:00:5e:00:53:03');
   responder.changeMac();
   assert.equal(responder.announce(7, true), 0);
-  responder.ask();
+  responder.proceed();
   const heard = heardUntil((frame) => frame.kind === 'solicitation');
   assert.ok(heard.every((frame) => formatMac(frame.source) === '02:00:5e:00:53:03'));
 });

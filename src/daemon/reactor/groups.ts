@@ -152,14 +152,14 @@ export class Groups {
   /** There is something to go on with in the next turn. */
   get busy(): boolean {
     if (this.hold.delivering) return true;
-    for (const responder of this.responders.values()) if (responder.asking) return true;
+    for (const responder of this.responders.values()) if (responder.speaking) return true;
     return false;
   }
 
   /** The next slices of what takes more than one turn. */
   proceed(nowUs: number): void {
     this.hold.proceed(nowUs);
-    for (const responder of this.responders.values()) responder.ask();
+    for (const responder of this.responders.values()) responder.proceed();
   }
 
   /**

@@ -32,7 +32,13 @@ import { Hosts } from './hosts.ts';
 import { addressOf } from './paths.ts';
 import { Questions } from './questions.ts';
 
-/** So many frames are read in one turn; the rest waits for the next. */
+/**
+ * A question creates an entry where a host has none. Of a larger group, hosts are asked only about the addresses that
+ * somebody asked for last: a thousand entries would fill their tables (Linux keeps 1024 by default).
+ */
+const askedMax = 64;
+
+/** So many frames are read in one turn, and so many announcements are sent; the rest waits for the next. */
 const framesPerTurn = 64;
 
 /** Somebody whose MAC is not ours said that a group address is his. */
@@ -46,9 +52,13 @@ export class Responder {
   readonly #answering: Set<GroupId> = new Set();
   readonly #addresses: Map<GroupId, readonly IpAddress[]> = new Map();
   readonly #announcements: Map<GroupId, readonly Uint8Array[]> = new Map();
+  /** Groups whose announcements are being sent, and how many of them were. */
+  readonly #announcing: Map<GroupId, number> = new Map();
   /** What this turn answers; sent in one call when the socket is dry. */
   readonly #answers: Uint8Array[] = [];
   readonly #questions: Questions = new Questions();
+  /** Addresses of the groups that hosts asked for, the last one last. */
+  readonly #asked: Set<IpAddress> = new Set();
   #socket: PacketSocket;
   #solicited: SolicitedNodes;
   #mac: MacAddress;
@@ -65,8 +75,12 @@ export class Responder {
     this.#mac = interfaceMac(interfaceName);
     this.#router = forwards(interfaceName);
     this.#makeAnnouncements();
-    const members = groups.flatMap((group) => group.memberAddresses.flatMap((member) => member.addresses));
-    this.hosts = new Hosts(new Set([...this.#groupOf.keys(), ...members.map(addressOf)]));
+    // The members, and a proxy that routes to us whatever its table says.
+    const nodes = groups.flatMap(({ memberAddresses, gateway }) => [
+      ...memberAddresses.flatMap((member) => member.addresses),
+      ...(gateway?.addresses ?? []),
+    ]);
+    this.hosts = new Hosts(new Set([...this.#groupOf.keys(), ...nodes.map(addressOf)]));
     this.#socket = this.#openSocket();
     this.#solicited = this.#join();
   }
@@ -83,7 +97,9 @@ export class Responder {
   answer(group: GroupId, on: boolean): void {
     if (on) this.#answering.add(group);
     else this.#answering.delete(group);
-    if (!on) this.#questions.drop(group);
+    if (on) return;
+    this.#announcing.delete(group);
+    this.#questions.drop(group);
   }
 
   answers(group: GroupId): boolean {
@@ -103,22 +119,26 @@ export class Responder {
 
   /**
    * Announces each address of the group by the broadcast forms, which reach everybody at once; with `ask`, each host
-   * known is asked in the turns that follow. Returns 0 or the errno of the first frame that could not be sent.
+   * known is asked in the turns that follow. Returns 0 or the errno of the first frame that could not be sent. What is too
+   * much for one turn goes on in the next ones.
    */
   announce(group: GroupId, ask: boolean): number {
-    const errno = this.#socket.sendBurst(this.#announcements.get(group) ?? []);
-    if (ask) this.#questions.begin(group, this.#addresses.get(group) ?? [], this.hosts.all);
+    this.#announcing.set(group, 0);
+    const errno = this.#announceSlice(group);
+    if (ask) this.#questions.begin(group, this.#worthAsking(group), this.hosts.all);
     return errno;
   }
 
-  /** There are hosts still to be asked. */
-  get asking(): boolean {
-    return this.#questions.pending;
+  /** There is more to announce, or there are hosts still to be asked. */
+  get speaking(): boolean {
+    return this.#announcing.size > 0 || this.#questions.pending;
   }
 
-  /** Asks the next of them. */
-  ask(): void {
-    if (this.#questions.pending) this.#socket.sendBurst(this.#questions.slice(this.#mac, this.hosts));
+  /** The next slice: announcements first. */
+  proceed(): void {
+    const [group] = this.#announcing.keys();
+    if (group !== undefined) this.#announceSlice(group);
+    else if (this.#questions.pending) this.#socket.sendBurst(this.#questions.slice(this.#mac, this.hosts));
   }
 
   /** The interface has a new MAC: everything said from here on is said with it. */
@@ -148,11 +168,21 @@ export class Responder {
     this.#solicited.close();
   }
 
+  #announceSlice(group: GroupId): number {
+    const frames = this.#announcements.get(group) ?? [];
+    const from = this.#announcing.get(group) ?? 0;
+    const to = from + framesPerTurn;
+    if (to < frames.length) this.#announcing.set(group, to);
+    else this.#announcing.delete(group);
+    return this.#socket.sendBurst(frames.slice(from, to));
+  }
+
   #hear(frame: NeighbourFrame): void {
     switch (frame.kind) {
       case 'arp': {
         if (this.#groupOf.has(frame.senderIp)) return this.#claim(frame.senderIp, frame.senderMac);
         this.hosts.learn(frame.senderIp, frame.senderMac);
+        if (frame.operation === 'request') this.#noteAsked(frame.targetIp);
         if (frame.operation === 'request' && this.#answersFor(frame.targetIp)) {
           // RFC 5227 §2.1.1: a probe (sender address 0) is answered too, or somebody would take the address.
           this.#answers.push(arpReply(this.#mac, frame.targetIp, frame.senderMac, frame.senderIp));
@@ -164,6 +194,7 @@ export class Responder {
           return this.#claim(frame.senderIp, frame.senderMac ?? frame.source);
         const mac = frame.senderMac ?? frame.source;
         if (frame.senderIp !== 0n) this.hosts.learn(frame.senderIp, mac);
+        this.#noteAsked(frame.targetIp);
         if (this.#answersFor(frame.targetIp)) {
           this.#answers.push(
             neighbourAdvertisement(this.#mac, frame.targetIp, this.#router, mac, frame.senderIp),
@@ -178,6 +209,21 @@ export class Responder {
         return;
       }
     }
+  }
+
+  #noteAsked(address: IpAddress): void {
+    if (!this.#groupOf.has(address)) return;
+    // Deleted first, so that it moves to the end.
+    this.#asked.delete(address);
+    this.#asked.add(address);
+    if (this.#asked.size <= askedMax) return;
+    const [oldest] = this.#asked;
+    if (oldest !== undefined) this.#asked.delete(oldest);
+  }
+
+  #worthAsking(group: GroupId): readonly IpAddress[] {
+    const all = this.#addresses.get(group) ?? [];
+    return all.length <= askedMax ? all : [...this.#asked].filter((one) => this.#groupOf.get(one) === group);
   }
 
   #answersFor(address: IpAddress): boolean {
