@@ -28,6 +28,7 @@ export class Detector {
   readonly #emit: (effect: Effect) => void;
   readonly #settledAt: Instant;
   #config: EngineConfig;
+  #returned: PeerWatch[] = [];
 
   constructor(config: EngineConfig, now: Instant, emit: (effect: Effect) => void) {
     this.#config = config;
@@ -106,6 +107,13 @@ export class Detector {
     }
   }
 
+  /** Peers that are heard again after a silence that was no proof of their end; each is given once. */
+  takeReturned(): readonly PeerWatch[] {
+    const returned = this.#returned;
+    if (returned.length > 0) this.#returned = [];
+    return returned;
+  }
+
   /** Believes silence where it is due. Only after every socket was drained. */
   sweep(now: Instant): void {
     for (const peer of this.peers) {
@@ -181,6 +189,8 @@ export class Detector {
     }
     peer.silent = false;
     if (!peer.up) {
+      if (peer.unheard) this.#returned.push(peer);
+      peer.unheard = false;
       peer.up = true;
       this.#report({ code: 'peerUp', peer: peer.id, why: 'heard' });
     }
@@ -219,6 +229,7 @@ export class Detector {
 
   #peerDown(peer: PeerWatch, why: TakeoverCause, now: Instant): void {
     peer.up = false;
+    peer.unheard = peer.deadBoot !== peer.boot;
     peer.downCause = why;
     peer.shortenedBy = undefined;
     const silentAt = peer.silentAt;

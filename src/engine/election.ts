@@ -16,24 +16,15 @@ import { instant, later } from './time.ts';
 export function elect(member: Member, graceOver: boolean): void {
   const { state, context } = member;
   if (state !== 'starting' && state !== 'standby') return;
-  const active = member.activePeer;
+  const active = member.activePeer?.id ?? member.servedBy?.member;
   // A member that has just started gives its proxy the grace to answer.
   const unregistered = state === 'starting' && !graceOver && member.registrant?.untried === true;
   if (active !== undefined) {
-    member.lastActive = active.id;
+    member.lastActive = active;
     member.vacantSince = undefined;
     member.turn.cancel();
     if (unregistered) return;
     if (state === 'starting') member.enter('standby', 'heard');
-    if (!member.healthy) member.enter('faulted', member.healthReason);
-    return;
-  }
-  const elsewhere = member.registrant?.elsewhere;
-  if (elsewhere !== undefined) {
-    if (elsewhere.member !== context.config.self) member.lastActive = elsewhere.member;
-    member.vacantSince = undefined;
-    member.turn.cancel();
-    if (state === 'starting') member.enter('standby', 'the proxy heard');
     if (!member.healthy) member.enter('faulted', member.healthReason);
     return;
   }
@@ -51,8 +42,8 @@ export function elect(member: Member, graceOver: boolean): void {
     return;
   }
   if (member.vacantSince === undefined) noticeVacancy(member, cause);
-  const waitUs = waitOf(member);
-  const due = later(member.vacantSince ?? context.now, waitUs);
+  const from = instant(Math.max(member.vacantSince ?? context.now, member.ranksFrom));
+  const due = later(from, waitOf(member));
   const at = instant(Math.max(due, member.notBefore));
   if (context.now >= at) member.acquire(cause);
   else member.turn.arm(at);
@@ -101,9 +92,9 @@ function waitOf(member: Member): number {
     return mayAct(peer, context) && state === MemberState.starting && member.isAhead(peer.id, config.self);
   });
   // Those that stood by before us have the ranks up to the group's size.
-  if (settled.length > 0) return (member.config.members.length + ahead.length) * slot;
+  const ranks = settled.length > 0 ? member.config.members.length * slot : 0;
   // A newcomer ahead of us may still be in its grace, which began before ours ended; it acts when that is over.
-  return ahead.length === 0 ? 0 : config.startupGraceUs + ahead.length * slot;
+  return ahead.length === 0 ? ranks : ranks + config.startupGraceUs + ahead.length * slot;
 }
 
 /**

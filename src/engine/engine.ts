@@ -11,48 +11,26 @@ import {
   type GroupRecord,
   type NodeId,
   type PathId,
-  type Term,
 } from '../wire/control/message.ts';
 import type { EngineConfig } from './config.ts';
 import type { Context } from './context.ts';
 import { Detector } from './detector.ts';
-import type { Effect, MemberStateName } from './effect.ts';
+import type { Effect } from './effect.ts';
 import type { Event } from './event.ts';
 import { Group } from './group.ts';
 import type { PeerWatch } from './peer.ts';
-import { ProxyServer, type ProxySnapshot } from './proxy-server.ts';
+import { ProxyServer } from './proxy-server.ts';
+import { type EngineSnapshot, snapshotOf } from './snapshot.ts';
 import { Terms } from './terms.ts';
 import { type Instant, instant, later } from './time.ts';
 import { type Timer, Timers } from './timers.ts';
+
+export type { EngineSnapshot } from './snapshot.ts';
 
 /** How often a member that leaves says so. */
 const farewells = 3;
 
 const nothing: readonly Effect[] = [];
-
-export interface EngineSnapshot {
-  readonly groups: readonly {
-    readonly id: GroupId;
-    readonly state: MemberStateName;
-    readonly term: Term;
-    /** Who is believed active; 0: nobody. */
-    readonly active: NodeId | 0;
-    readonly healthy: boolean;
-    /** Null: without a proxy. */
-    readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
-  }[];
-  readonly proxied: readonly ProxySnapshot[];
-  readonly peers: readonly {
-    readonly id: NodeId;
-    readonly up: boolean;
-    readonly paths: readonly {
-      readonly id: PathId;
-      readonly up: boolean;
-      readonly tether: boolean;
-      readonly lastHeard: Instant | undefined;
-    }[];
-  }[];
-}
 
 export class Engine {
   readonly #context: Context;
@@ -163,24 +141,7 @@ export class Engine {
   }
 
   snapshot(): EngineSnapshot {
-    const groups = [...this.#groups.values()].map(({ member }) => ({
-      id: member.id,
-      state: member.state,
-      term: member.term,
-      active: member.holds ? this.#context.config.self : (member.activePeer?.id ?? 0),
-      healthy: member.healthy,
-      proxy:
-        member.registrant === undefined
-          ? null
-          : { id: member.config.proxy, registered: member.registrant.registered },
-    }));
-    const proxied = [...this.#proxies.values()].map((proxy) => proxy.snapshot());
-    const peers = this.#context.detector.peers.map((peer) => ({
-      id: peer.id,
-      up: peer.up,
-      paths: peer.paths.map(({ id, up, tether, lastHeard }) => ({ id, up, tether, lastHeard })),
-    }));
-    return { groups, proxied, peers };
+    return snapshotOf(this.#context, [...this.#groups.values()], [...this.#proxies.values()]);
   }
 
   #dispatch(event: Event): void {
@@ -264,6 +225,10 @@ export class Engine {
     detector.sweep(now);
     timers.fire(now);
     if (!this.#graceOver && this.#everybodyTold()) this.#endGrace();
+    for (const peer of detector.takeReturned()) {
+      for (const group of this.#groups.values()) group.returned(peer.id);
+      for (const proxy of this.#proxies.values()) proxy.returned(peer.id);
+    }
     for (const group of this.#groups.values()) group.review(this.#graceOver);
     for (const proxy of this.#proxies.values()) proxy.review(this.#graceOver);
     if (this.#context.stopping) this.#sayFarewell();

@@ -48,7 +48,7 @@ export class Group {
     if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
     if (!standing.note(record) || !standing.holds) return;
     if (!member.holds && member.state !== 'acquiring') return;
-    if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer);
+    if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer.id);
     else member.announcer.defend(true);
   }
 
@@ -64,25 +64,27 @@ export class Group {
     return peers.every((peer) => peer.standing(id) !== undefined) && registrant?.registered !== false;
   }
 
-  /** What a proxy of the group says in its heartbeat. Our own one's word counts (`Registrant`). */
+  /** What a proxy of the group says in its heartbeat. A higher term that is served is as good as heard. */
   notedProxy(peer: PeerWatch, record: Word): void {
-    if (!peer.standingToNote(this.member.id).note(record)) return;
-    this.#context.terms.note(this.member.id, record.term);
+    const { member } = this;
+    const standing = peer.standingToNote(member.id);
+    const news = this.#context.terms.note(member.id, record.term);
+    if (!standing.note(record)) return;
+    if (news && !standing.served) member.pause(slotUs(this.#context.config));
+    if (!member.holds && member.state !== 'acquiring') return;
+    if (compareTerms(record.term, member.held) <= 0) return;
+    if (standing.served) this.#yieldTo(record.term.member);
+    // Hosts are answered by a term of which nobody is left, and not by ours.
+    else if (standing.answers) this.#goAbove();
   }
 
-  /** The answer of our proxy. Refused for a higher term, we give ours up; still entitled, we go above it. */
+  /** The answer of our proxy, who may know of a higher term than ours. */
   registered(message: ControlMessage): void {
     const { member } = this;
     const higher = member.registrant?.answered(message);
     if (higher === undefined) return;
     this.#context.terms.note(member.id, higher);
-    if (!member.holds || compareTerms(higher, member.held) <= 0) return;
-    member.closeFence();
-    this.#switchover.end();
-    member.lastActive = this.#context.config.self;
-    member.enter('standby', 'higherTerm');
-    member.vacantSince = this.#context.now;
-    member.pause(slotUs(this.#context.config));
+    if (member.holds && compareTerms(higher, member.held) > 0) this.#goAbove();
   }
 
   message(peer: PeerWatch, message: ControlMessage): void {
@@ -163,8 +165,9 @@ export class Group {
       member.enter('faulted', reason);
     } else if (healthy && member.state === 'faulted') {
       member.enter('standby', reason);
-      // Others may have become able in the same moment; both must know before one of them acts.
-      if (member.peers.some(({ up }) => up)) member.pause(slotUs(this.#context.config));
+      // Others may have become able in the same moment, or be heard again since our proxy is back.
+      if (member.registrant !== undefined || member.peers.some(({ up }) => up))
+        member.ranksFrom = later(this.#context.now, slotUs(this.#context.config));
     } else if (!healthy && member.state === 'active' && member.config.takeOverOn.status) {
       const nobody = member.successors.length === 0;
       const why = 'our checks fail, but no standby is able';
@@ -186,6 +189,11 @@ export class Group {
     if (this.member.holds) this.member.announcer.defend(true);
   }
 
+  /** A peer is heard again. It may have been active meanwhile, and may have given that up before we heard of it. */
+  returned(peer: NodeId): void {
+    if (this.concerns(peer)) this.evidence();
+  }
+
   reconfigure(config: GroupConfig): void {
     this.member.config = { ...config, proxy: this.member.config.proxy };
     this.member.announcer.reschedule();
@@ -199,7 +207,6 @@ export class Group {
     if (member.state === 'acquiring') member.closeFence();
     this.#switchover.leave();
     member.enter('stopped', 'stop');
-    member.registrant?.withdraw();
   }
 
   /** The time for leaving in order is over. */
@@ -216,12 +223,14 @@ export class Group {
   /** After every socket was drained. */
   review(graceOver: boolean): void {
     const { member } = this;
+    member.registrant?.look();
     if (member.registrant !== undefined && member.state !== 'stopped') this.#judge();
     this.#switchover.review();
     if (member.state === 'active') this.#reviewActive();
     elect(member, graceOver);
     this.#requests.review();
-    if (member.state !== 'stopped') member.registrant?.review();
+    if (member.state === 'stopped') member.registrant?.withdraw();
+    else if (member.state !== 'acquiring') member.registrant?.review();
   }
 
   #reviewActive(): void {
@@ -247,11 +256,20 @@ export class Group {
     }
   }
 
-  #yieldTo(peer: PeerWatch): void {
+  /** Gives up a term that is too low. Whoever holds a higher one is heard within a slot; else the role is ours again. */
+  #goAbove(): void {
+    const { member } = this;
+    this.#yieldTo(this.#context.config.self);
+    member.vacantSince = this.#context.now;
+    member.pause(slotUs(this.#context.config));
+  }
+
+  /** `last`: who is believed active now; ourselves, when that is not known. */
+  #yieldTo(last: NodeId): void {
     const { member } = this;
     member.closeFence();
     this.#switchover.end();
-    member.lastActive = peer.id;
+    member.lastActive = last;
     member.enter('standby', 'higherTerm');
   }
 }

@@ -1,5 +1,6 @@
 /** This node's part in one group: its state, its term, and the small steps that every decision is made of. */
 import {
+  compareTerms,
   flagUnreserved,
   type GroupId,
   type GroupRecord,
@@ -50,6 +51,8 @@ export class Member {
   vacantSince: Instant | undefined;
   /** We do not acquire before this moment: a lost lease, a refused fence, a role just handed over. */
   notBefore: Instant = instant(0);
+  /** Ranks are counted from this moment at the earliest. */
+  ranksFrom: Instant = instant(0);
   /** Why we acquire. */
   why = '';
   /** Packets are held for us: deliver them when the fence opens. */
@@ -119,6 +122,32 @@ export class Member {
       else if (standing.term.counter === best.counter && standing.term.member > best.member) found = peer;
     }
     return found;
+  }
+
+  /**
+   * By which term another member serves, as the proxies tell: whoever cannot hear it itself leaves it the role all the
+   * same. What that member says of itself, or the proof of its end, comes sooner and counts more.
+   */
+  get servedBy(): Term | undefined {
+    const { detector, terms, config } = this.context;
+    for (const id of this.config.proxies) {
+      const proxy = detector.peer(id);
+      const standing = proxy?.standing(this.id);
+      if (!proxy?.up || !standing?.served || standing.term.member === config.self) continue;
+      if (compareTerms(standing.term, terms.seen(this.id)) < 0) continue;
+      if (!this.#isOver(standing.term)) return standing.term;
+    }
+    return undefined;
+  }
+
+  /** Whoever held the term says, or its end has proven, that it does no more. */
+  #isOver(term: Term): boolean {
+    const holder = this.context.detector.peer(term.member);
+    if (holder === undefined) return false;
+    if (!holder.up) return holder.boot !== 0 && holder.deadBoot === holder.boot;
+    const standing = holder.standing(this.id);
+    if (standing === undefined || standing.holds) return false;
+    return standing.state === MemberState.starting || compareTerms(standing.term, term) >= 0;
   }
 
   /** Living peers that could take the role now, the best first. */

@@ -10,7 +10,6 @@ import {
   compareTerms,
   type MemberState,
   type NodeId,
-  noTerm,
   RegistrationCode,
   type Term,
 } from '../wire/control/message.ts';
@@ -22,6 +21,7 @@ import type { Timer } from './timers.ts';
 /** A request that nothing answers is said again after one interval, then after twice that, up to so many. */
 const backOffIntervalsMax = 64;
 
+const untold = 'the proxy has not accepted the registration yet';
 const refusals: Readonly<Record<RegistrationCode, string>> = {
   [RegistrationCode.accepted]: '',
   [RegistrationCode.lowerTerm]: 'the proxy knows a higher term',
@@ -40,7 +40,9 @@ export class Registrant {
   #boot: BootNonce = 0;
   #said: { readonly state: MemberState; readonly term: Term } | undefined;
   #acceptedUntil: Instant | undefined;
-  #refusal = 'the proxy has not accepted the registration yet';
+  #refusal = untold;
+  /** The last refusal: said again, it is no news. */
+  #refused: RegistrationCode | undefined;
   #rounds = 0;
   #wasRegistered = false;
 
@@ -81,12 +83,6 @@ export class Registrant {
     return !this.#wasRegistered;
   }
 
-  /** The proxy says that somebody else serves the group: the term it knows of. */
-  get elsewhere(): Term | undefined {
-    const standing = this.#peer?.up ? this.#peer.standing(this.#member.id) : undefined;
-    return standing?.elsewhere ? standing.term : undefined;
-  }
-
   /** Our word changed, or must be renewed: one datagram now, and again until it is answered. */
   say(): void {
     this.#identification++;
@@ -94,13 +90,16 @@ export class Registrant {
     this.#say();
   }
 
-  /** After every socket was drained. */
-  review(): void {
+  /** After every socket was drained, before anything is judged: does the proxy still live, and the same life? */
+  look(): void {
     const peer = this.#peer;
-    if (peer === undefined) return;
-    const boot = peer.up ? peer.boot : 0;
+    const boot = peer?.up ? peer.boot : 0;
     if (boot !== this.#boot) this.#changed(boot);
-    if (boot === 0) return;
+  }
+
+  /** After everything was judged: is there something new to be said? */
+  review(): void {
+    if (this.#boot === 0) return;
     const { wireState, term } = this.#member;
     const same =
       this.#said !== undefined && this.#said.state === wireState && compareTerms(this.#said.term, term) === 0;
@@ -110,8 +109,9 @@ export class Registrant {
   /** The proxy's answer. Returns the term that it holds against us, when it knows a higher one. */
   answered(message: ControlMessage): Term | undefined {
     const { registration } = message;
+    if (registration === undefined || this.#said === undefined) return undefined;
     // An answer to an earlier request says nothing about what we are now.
-    if (registration === undefined || registration.identification !== this.#identification) return undefined;
+    if (registration.identification !== this.#identification) return undefined;
     this.#retry.cancel();
     const { context, id: group } = this.#member;
     const { code, lifetimeMs } = registration;
@@ -119,24 +119,29 @@ export class Registrant {
       this.#accept(lifetimeMs * 1000);
       return undefined;
     }
-    this.#acceptedUntil = undefined;
     const proxy = this.#proxy;
     const member = context.config.self;
-    if (this.#refusal !== refusals[code]) {
+    if (this.#refused !== code) {
       context.report({ code: 'registrationRefused', group, member, proxy, why: code, term: message.term });
     }
-    this.#refusal = refusals[code];
+    this.#refused = code;
     this.#renew.arm(later(context.now, backOffIntervalsMax * context.config.heartbeatIntervalUs));
-    return code === RegistrationCode.lowerTerm ? message.term : undefined;
+    // Whoever holds a lower term has only to give it up; the proxy has not failed.
+    if (code === RegistrationCode.lowerTerm) return message.term;
+    this.#acceptedUntil = undefined;
+    this.#refusal = refusals[code];
+    return undefined;
   }
 
-  /** The last word of a member that leaves: a lifetime of 0. */
+  /** The last word of a member that leaves: a lifetime of 0. Nothing more is said then. */
   withdraw(): void {
     this.#retry.cancel();
     this.#renew.cancel();
-    if (this.#peer?.up !== true || this.#said === undefined) return;
+    if (this.#said === undefined) return;
+    const { wireState: state, term } = this.#member;
     this.#identification++;
-    this.#emit(0);
+    if (this.#peer?.up) this.#emit({ state, term }, 0);
+    this.#said = undefined;
   }
 
   get #peer(): PeerWatch | undefined {
@@ -147,7 +152,7 @@ export class Registrant {
     const { context, id: group } = this.#member;
     this.#acceptedUntil = later(context.now, lifetimeUs);
     this.#renew.arm(later(context.now, Math.floor(lifetimeUs / 3)));
-    this.#refusal = refusals[RegistrationCode.accepted];
+    this.#refused = undefined;
     context.emit({ kind: 'resolve', group, node: this.#proxy });
     if (this.#wasRegistered) return;
     this.#wasRegistered = true;
@@ -164,7 +169,8 @@ export class Registrant {
     this.#boot = boot;
     this.#said = undefined;
     this.#acceptedUntil = undefined;
-    this.#refusal = 'the proxy has not accepted the registration yet';
+    this.#refusal = untold;
+    this.#refused = undefined;
     if (boot !== 0) this.#wasRegistered = false;
     this.#retry.cancel();
     this.#renew.cancel();
@@ -174,14 +180,13 @@ export class Registrant {
     const { context, wireState: state, term } = this.#member;
     if (this.#peer?.up !== true) return;
     this.#said = { state, term };
-    this.#emit(context.config.registrationUs / 1000);
+    this.#emit(this.#said, Math.round(context.config.registrationUs / 1000));
     const intervals = Math.min(2 ** this.#rounds++, backOffIntervalsMax);
     this.#retry.arm(later(context.now, intervals * context.config.heartbeatIntervalUs));
   }
 
-  #emit(lifetimeMs: number): void {
+  #emit({ state, term }: { readonly state: MemberState; readonly term: Term }, lifetimeMs: number): void {
     const { context, id: group } = this.#member;
-    const { state, term } = this.#said ?? { state: this.#member.wireState, term: noTerm };
     context.emit({
       kind: 'send',
       peer: this.#proxy,
@@ -192,7 +197,7 @@ export class Registrant {
       target: 0,
       registration: {
         identification: this.#identification,
-        lifetimeMs: Math.round(lifetimeMs),
+        lifetimeMs,
         code: RegistrationCode.accepted,
       },
     });

@@ -24,7 +24,6 @@ export class Standing {
   #term: Term = noTerm;
   /** The highest term of its own that it gave up. */
   #over: Term = noTerm;
-
   #flags = 0;
 
   constructor(peer: NodeId) {
@@ -50,9 +49,15 @@ export class Standing {
     return (this.#flags & flagHandsOver) !== 0;
   }
 
-  /** A proxy's word: the group is served at another place. */
-  get elsewhere(): boolean {
-    return (this.#flags & flagElsewhere) !== 0;
+  /** A proxy's word: the group is served by this term, by itself or at another place. */
+  get served(): boolean {
+    if ((this.#flags & flagProxy) === 0) return false;
+    return this.#state === MemberState.active || (this.#flags & flagElsewhere) !== 0;
+  }
+
+  /** A proxy's word: it answers hosts, for somebody or because packets wait. */
+  get answers(): boolean {
+    return (this.#flags & flagProxy) !== 0 && (this.holds || this.#state === MemberState.holding);
   }
 
   /** A proxy's word: it still answers, but stops in order. */

@@ -70,7 +70,7 @@ export class Switchover {
     this.#say();
   }
 
-  /** Gives the role up without a word about it: our state in the next heartbeat says it. */
+  /** Gives the role up without a word to a successor: our state in the next heartbeat says it. */
   drop(why: string): void {
     this.end();
     this.#member.enter('draining', why);

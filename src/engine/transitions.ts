@@ -54,7 +54,11 @@ export const transitions: readonly Transition[] = [
 
 export const proxyTransitions: readonly Transition<ProxyStateName>[] = [
   { from: 'idle', to: 'serving', when: 'a member registered here is active by the highest term known' },
-  { from: 'idle', to: 'relaying', when: 'after a lapsed lease another place is heard to have taken over' },
+  {
+    from: 'idle',
+    to: 'relaying',
+    when: 'it had fallen silent, and another place is heard to have taken over',
+  },
   { from: 'idle', to: 'stopped', when: 'the daemon stops in order' },
   { from: 'serving', to: 'serving', when: 'another member registered here became active: the route moves' },
   { from: 'serving', to: 'waiting', when: 'the member is gone, gave the role up, or hands it over' },

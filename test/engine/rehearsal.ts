@@ -1,6 +1,5 @@
 /** Plays one engine by hand: what it hears is said here, what it asks for is read back as short lines. */
 import type { EngineConfig, GroupConfig } from '../../src/engine/config.ts';
-import type { Effect, Report } from '../../src/engine/effect.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Event } from '../../src/engine/event.ts';
 import { instant, later } from '../../src/engine/time.ts';
@@ -11,8 +10,11 @@ import {
   MemberState,
   type NodeId,
   type PathId,
+  type Registration,
+  RegistrationCode,
   type Term,
 } from '../../src/wire/control/message.ts';
+import { inWords } from './in-words.ts';
 
 export const group = 77;
 export const interval = 2000;
@@ -81,8 +83,11 @@ export interface Word {
   readonly flags?: number;
   readonly recordFlags?: number;
   readonly intervalUs?: number;
+  /** Absent: all paths to the peer. */
   readonly paths?: readonly PathId[];
 }
+
+type Told = Word & { readonly target?: NodeId; readonly registration?: Partial<Registration> };
 
 export class Rehearsal {
   readonly engine: Engine;
@@ -140,21 +145,33 @@ export class Rehearsal {
     const record: GroupRecord = {
       group,
       state: word.state ?? MemberState.standby,
-      priority: 400 - 100 * peer,
+      priority: Math.max(0, 400 - 100 * peer),
       flags: word.recordFlags ?? 0,
       term: word.term ?? { counter: 0, member: 0 },
     };
-    for (const path of word.paths ?? [1, 2]) {
+    for (const path of this.#paths(peer, word)) {
       const message = this.#message(peer, path, word);
       this.give({ kind: 'message', path, message: { ...message, groups: [record] } });
     }
   }
 
-  tells(peer: NodeId, type: ControlType, word: Word & { target?: NodeId }): void {
-    for (const path of word.paths ?? [1, 2]) {
-      const message = this.#message(peer, path, word);
-      const { state = MemberState.standby, term = { counter: 0, member: 0 }, target = 0 } = word;
-      this.give({ kind: 'message', path, message: { ...message, type, scope: group, state, term, target } });
+  tells(peer: NodeId, type: ControlType, word: Told): void {
+    const { state = MemberState.standby, term = { counter: 0, member: 0 }, target = 0 } = word;
+    const about = { type, scope: group, state, term, target };
+    const registration = {
+      identification: 1,
+      lifetimeMs: this.config.registrationUs / 1000,
+      code: RegistrationCode.accepted,
+      ...word.registration,
+    };
+    const isRegistration = type === ControlType.register || type === ControlType.registered;
+    for (const path of this.#paths(peer, word)) {
+      const message = { ...this.#message(peer, path, word), ...about };
+      this.give({
+        kind: 'message',
+        path,
+        message: isRegistration ? { ...message, registration } : message,
+      });
     }
   }
 
@@ -186,6 +203,10 @@ export class Rehearsal {
     const lines = this.lines.filter((line) => beats || !line.startsWith('beat'));
     this.lines = [];
     return lines;
+  }
+
+  #paths(peer: NodeId, { paths }: Word): readonly PathId[] {
+    return paths ?? this.config.peers.find(({ id }) => id === peer)?.paths.map(({ id }) => id) ?? [];
   }
 
   #message(peer: NodeId, path: PathId, word: Word): ControlMessage {
@@ -224,57 +245,4 @@ export function active(counter: number, member: NodeId): Word {
 
 export function standby(counter: number, member: NodeId): Word {
   return { state: MemberState.standby, term: { counter, member } };
-}
-
-const typeNames = Object.fromEntries(Object.entries(ControlType).map(([name, value]) => [value, name]));
-
-function inWords(effect: Effect): string {
-  switch (effect.kind) {
-    case 'beat':
-      return `beat ${effect.peer}/${effect.path}`;
-    case 'send':
-      return `send ${typeNames[effect.type]} to ${effect.peer} term ${effect.term.counter}.${effect.term.member}`;
-    case 'acquire':
-      return `acquire ${effect.term.counter}.${effect.term.member}`;
-    case 'yield':
-      return 'yield';
-    case 'answer':
-      return `answer ${effect.on ? 'on' : 'off'}`;
-    case 'announce':
-      return `announce${effect.ask ? ' and ask' : ''}`;
-    case 'forward':
-      return `forward ${effect.to}`;
-    case 'hold':
-      return `hold ${effect.action}`;
-    case 'reserveTerms':
-      return `reserve ${effect.ceiling}`;
-    case 'stopped':
-      return 'stopped';
-    case 'report':
-      return reportInWords(effect.report);
-  }
-}
-
-function reportInWords(report: Report): string {
-  switch (report.code) {
-    case 'pathUp':
-    case 'pathDown':
-      return `${report.code} ${report.peer}/${report.path} ${report.why}`;
-    case 'peerUp':
-    case 'peerDown':
-    case 'faultSeen':
-      return `${report.code} ${report.peer} ${report.why}`;
-    case 'transition':
-      return `${report.from}>${report.to} ${report.why}`;
-    case 'announced':
-      return `announced ${report.round}`;
-    case 'claimed':
-      return `claimed ${report.member}`;
-    case 'unreservedTerm':
-      return `unreserved ${report.term.counter}`;
-    case 'leaseLost':
-      return 'leaseLost';
-    case 'switchoverFailed':
-      return `failed: ${report.why}`;
-  }
 }

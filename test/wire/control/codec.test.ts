@@ -14,6 +14,8 @@ import {
   type GroupRecord,
   MemberState,
   noTerm,
+  type Registration,
+  RegistrationCode,
   type Term,
 } from '../../../src/wire/control/message.ts';
 import {
@@ -55,6 +57,24 @@ const message: ControlMessage = {
   target: 2,
 };
 
+const request = hex(`55535459 01 08 0000 112233445566 0001 000b 03 02 a1a2a3a4a5a6 b1b2b3b4b5b6 000000000008
+  feedbeef 000000000006 0001 0010
+  8004 000c 00000005 00000bb8 0000 0000`);
+
+const registering: ControlMessage = {
+  ...message,
+  type: ControlType.register,
+  flags: 0,
+  receiver: 11,
+  sequence: 8,
+  term: { counter: 6, member: 1 },
+  state: MemberState.active,
+  intervalUs: 0,
+  groups: [],
+  target: 0,
+  registration: { identification: 5, lifetimeMs: 3000, code: RegistrationCode.accepted },
+};
+
 function encoded(what: ControlMessage): Uint8Array {
   const buffer = new Uint8Array(controlLengthMax);
   return buffer.slice(0, encodeControl(what, buffer));
@@ -69,6 +89,8 @@ function withExtensions(extensions: string): Uint8Array {
 test('known bytes and the known message are each other', () => {
   assert.deepEqual(value(decodeControl(bytes)), message);
   assert.deepEqual(encoded(message), bytes);
+  assert.deepEqual(value(decodeControl(request)), registering);
+  assert.deepEqual(encoded(registering), request);
 });
 
 const positive = (arbitrary: fc.Arbitrary<number>): fc.Arbitrary<number> =>
@@ -76,7 +98,12 @@ const positive = (arbitrary: fc.Arbitrary<number>): fc.Arbitrary<number> =>
 const term: fc.Arbitrary<Term> = record({ counter: u48, member: u16 });
 const state = fc.constantFrom(...Object.values(MemberState));
 const groupRecord = record<GroupRecord>({ group: positive(u32), state, priority: u8, flags: u16, term });
-const anyMessage = record<ControlMessage>({
+const registration = record<Registration>({
+  identification: positive(u32),
+  lifetimeMs: u32,
+  code: fc.constantFrom(...Object.values(RegistrationCode)),
+});
+const plainMessage = record<ControlMessage>({
   type: fc.constantFrom(...Object.values(ControlType)),
   flags: u16,
   cluster: u48,
@@ -93,6 +120,10 @@ const anyMessage = record<ControlMessage>({
   groups: fc.array(groupRecord, { maxLength: groupRecordsMax }),
   target: u16,
 });
+const anyMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
+  plainMessage,
+  fc.tuple(plainMessage, registration).map(([each, extension]) => ({ ...each, registration: extension })),
+);
 
 test('every message comes back, in a buffer that held something else', () => {
   const buffer = new Uint8Array(controlLengthMax).fill(0xee);
@@ -109,18 +140,24 @@ test('the most groups fit, one more does not', () => {
   const [one] = message.groups;
   assert.ok(one !== undefined && groupRecordsMax >= 64);
   const groups = Array.from({ length: groupRecordsMax }, () => one);
-  assert.ok(encoded({ ...message, groups }).length <= controlLengthMax);
+  assert.ok(
+    encoded({ ...message, ...registering, groups, target: 2, intervalUs: 1 }).length <= controlLengthMax,
+  );
   assert.throws(() => encoded({ ...message, groups: [...groups, one] }), RangeError);
   assert.throws(() => encodeControl(message, new Uint8Array(controlLengthMax - 1)), RangeError);
 });
 
 test('every body cut short is refused, and any longer one', () => {
   refusesTruncations(bytes, decodeControl, ['short', 'extensionLength']);
+  refusesTruncations(request, decodeControl, ['short', 'extensionLength']);
   assert.equal(refusal(decodeControl(new Uint8Array([...bytes, 0]))), 'extensionLength');
   assert.equal(refusal(decodeControl(new Uint8Array(controlLengthMax + 1))), 'long');
 });
 
-test('no bytes make the decoder throw', () => neverThrows(decodeControl, bytes));
+test('no bytes make the decoder throw', () => {
+  neverThrows(decodeControl, bytes);
+  neverThrows(decodeControl, request);
+});
 
 test('a field that cannot be is the reason', () => {
   const zeroed = (start: number, length: number): Uint8Array => bytes.slice().fill(0, start, start + length);
@@ -128,7 +165,7 @@ test('a field that cannot be is the reason', () => {
     ['magic', withByte(bytes, 0, 0x56)],
     ['version', withByte(bytes, 4, 2)],
     ['type', withByte(bytes, 5, 0)],
-    ['type', withByte(bytes, 5, 8)],
+    ['type', withByte(bytes, 5, 10)],
     ['sender', zeroed(14, 2)],
     ['receiver', zeroed(16, 2)],
     ['path', zeroed(18, 1)],
@@ -162,6 +199,11 @@ test('an extension that cannot be is the reason', () => {
     ['extensionValue', '8002 0010 00000009 07 c8 0001 000000000005 0001'],
     ['extensionValue', '8003 0002 0000'],
     ['extensionValue', '8003 0001 01'],
+    ['duplicateExtension', `${'8004 000c 00000005 00000bb8 0000 0000'.repeat(2)}`],
+    ['extensionValue', '8004 000b 00000005 00000bb8 0000 00'],
+    ['extensionValue', '8004 000c 00000000 00000bb8 0000 0000'],
+    ['extensionValue', '8004 000c 00000005 00000bb8 0005 0000'],
+    ['extensionValue', '8004 000c 00000005 00000bb8 0000 0001'],
   ] as const;
   for (const [reason, extensions] of cases)
     assert.equal(refusal(decodeControl(withExtensions(extensions))), reason, extensions);

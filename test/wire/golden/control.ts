@@ -15,6 +15,7 @@ import {
   flagUnreserved,
   MemberState,
   noTerm,
+  RegistrationCode,
 } from '../../../src/wire/control/message.ts';
 import { type Hmac, seal, sealLength } from '../../../src/wire/control/seal.ts';
 import { encodeEthernet, etherType } from '../../../src/wire/ethernet.ts';
@@ -83,6 +84,18 @@ export const controlGoldens: Readonly<Record<string, ControlMessage>> = {
   'control-prepared.pcap': { ...scoped, type: ControlType.prepared, state: MemberState.holding },
   'control-released.pcap': { ...scoped, type: ControlType.released, target: 2 },
   'control-abort.pcap': { ...scoped, type: ControlType.abort },
+  'control-register.pcap': {
+    ...scoped,
+    type: ControlType.register,
+    state: MemberState.active,
+    registration: { identification: 0x0506_0708, lifetimeMs: 3000, code: RegistrationCode.accepted },
+  },
+  'control-registered.pcap': {
+    ...scoped,
+    type: ControlType.registered,
+    state: MemberState.standby,
+    registration: { identification: 0x0506_0708, lifetimeMs: 0, code: RegistrationCode.lowerTerm },
+  },
 };
 
 export const nearMac: MacAddress = known(parseMac('02:00:00:00:00:01'));

@@ -1,0 +1,62 @@
+/** What an engine believes at a moment, for an operator: who is what in each group, and who can be heard. */
+import type { GroupId, NodeId, PathId, Term } from '../wire/control/message.ts';
+import type { Context } from './context.ts';
+import type { MemberStateName } from './effect.ts';
+import type { Group } from './group.ts';
+import type { ProxyServer, ProxySnapshot } from './proxy-server.ts';
+import type { Instant } from './time.ts';
+
+export interface EngineSnapshot {
+  readonly groups: readonly {
+    readonly id: GroupId;
+    readonly state: MemberStateName;
+    readonly term: Term;
+    /** Who is believed active; 0: nobody. */
+    readonly active: NodeId | 0;
+    readonly healthy: boolean;
+    /** Null: without a proxy. */
+    readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
+  }[];
+  readonly proxied: readonly ProxySnapshot[];
+  readonly peers: readonly {
+    readonly id: NodeId;
+    readonly up: boolean;
+    readonly paths: readonly {
+      readonly id: PathId;
+      readonly up: boolean;
+      readonly tether: boolean;
+      readonly lastHeard: Instant | undefined;
+    }[];
+  }[];
+}
+
+export function snapshotOf(
+  { config, detector }: Context,
+  groups: readonly Group[],
+  proxies: readonly ProxyServer[],
+): EngineSnapshot {
+  return {
+    groups: groups.map(({ member }) => ({
+      id: member.id,
+      state: member.state,
+      term: member.term,
+      active: member.holds ? config.self : (member.activePeer?.id ?? member.servedBy?.member ?? 0),
+      healthy: member.healthy,
+      proxy:
+        member.registrant === undefined
+          ? null
+          : { id: member.config.proxy, registered: member.registrant.registered },
+    })),
+    proxied: proxies.map((proxy) => proxy.snapshot()),
+    peers: detector.peers.map(({ id, up, paths }) => ({
+      id,
+      up,
+      paths: paths.map((path) => ({
+        id: path.id,
+        up: path.up,
+        tether: path.tether,
+        lastHeard: path.lastHeard,
+      })),
+    })),
+  };
+}
