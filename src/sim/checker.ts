@@ -1,44 +1,38 @@
 /**
  * What must hold, judged from outside: the engine is not asked whether it is right. Time is world time, microseconds.
  *
- * Two open fences are excused when the second one had not heard the first for more than an interval (it had reason to
- * believe it dead), or when the network or a scheduler misbehaved a moment ago; even then they must end soon.
+ * A voice is who answers hosts: a member on their LAN with an open fence, or a proxy that answers with its fence open.
+ * Two of them are excused when the second had not heard the first for more than an interval (it had reason to believe it
+ * dead), or when the network or a scheduler misbehaved a moment ago; even then they must end soon. A proxy that is
+ * succeeded answers until it hears of it.
  */
-import {
-  type ControlMessage,
-  compareTerms,
-  MemberState,
-  type NodeId,
-  noTerm,
-  type Term,
-} from '../wire/control/message.ts';
+import { type ControlMessage, compareTerms, type Term } from '../wire/control/message.ts';
+import { Knowledge, said } from './knowledge.ts';
 import type { Machine } from './machine.ts';
-import { group, leaseUs } from './plan.ts';
+import { group, leaseUs, placeOf } from './plan.ts';
 import type { World } from './world.ts';
 
-/** After a disturbance, for so long, two open fences are excused: longer than any patience or wait of the engine. */
+/** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
 const excuseUs = 400_000;
 /** Every change of role follows a cause by less than this: the longest grace and time-out of the plan, twice. */
 const causeUs = 1_000_000;
+/** Two wake-ups, and what a turn takes. */
+const turnsUs = 200;
 
 export class Checker {
   readonly #world: World;
-  /** When `to` last believed a word of `from`: "from>to". */
-  readonly #heard = new Map<string, number>();
-  /** The highest term each living member can know of. */
-  readonly #known = new Map<NodeId, Term>();
-  readonly #activations: { readonly member: NodeId; readonly term: Term; readonly written: boolean }[] = [];
+  readonly #knowledge: Knowledge;
   #disturbedAt = Number.NEGATIVE_INFINITY;
   #causedAt = 0;
   #overlapSince: number | undefined;
-  #memoryLost = false;
 
   constructor(world: World) {
     this.#world = world;
+    this.#knowledge = new Knowledge(world);
   }
 
   get activations(): number {
-    return this.#activations.length;
+    return this.#knowledge.activations;
   }
 
   /** The network or a scheduler misbehaves now. */
@@ -53,93 +47,126 @@ export class Checker {
   }
 
   diskLost(): void {
-    this.#memoryLost = true;
+    this.#knowledge.diskLost();
   }
 
-  /** What it heard in its former life is forgotten; what it did itself is on its disk, unless that is lost. */
   started(machine: Machine): void {
-    this.#known.delete(machine.id);
-    if (this.#memoryLost) return;
-    for (const { member, term, written } of this.#activations) {
-      if (member === machine.id && written) this.#learn(member, term);
-    }
+    this.#knowledge.started(machine.id);
   }
 
   heard(machine: Machine, message: ControlMessage): void {
-    this.#heard.set(`${message.sender}>${machine.id}`, this.#now);
-    for (const record of message.groups) {
-      if (record.state === MemberState.active) this.#learn(machine.id, record.term);
-    }
+    this.#knowledge.heard(machine.id, message);
   }
 
+  /** A member opens its fence. */
   activated(machine: Machine, term: Term): void {
     const { id } = machine;
-    this.#world.trace(id, () => `opens its fence with term ${term.counter}.${term.member}`);
-    const known = this.#known.get(id) ?? noTerm;
-    if (compareTerms(term, known) <= 0) {
-      this.#fail(`member ${id} activates with ${said(term)}, but knows of ${said(known)}`);
-    }
-    for (const other of this.#activations) {
-      const order = compareTerms(term, other.term);
-      if (order === 0 && other.written && !this.#memoryLost) this.#fail(`term ${said(term)} is used twice`);
-    }
-    this.#activations.push({ member: id, term, written: term.counter <= machine.ceiling });
-    this.#learn(id, term);
+    this.#world.trace(id, () => `opens its fence with term ${said(term)}`);
+    const objection = this.#knowledge.objection(id, term);
+    if (objection !== undefined) this.#fail(objection);
+    this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
     if (this.#now - this.#causedAt > causeUs) this.#fail(`member ${id} activates without a cause`);
     for (const other of this.#world.machines)
-      if (other !== machine && other.open) this.#judge(machine, other);
-    this.fenceChanged(machine);
+      if (other !== machine && this.#isServed(other)) this.#judge(machine, other);
+    this.caused();
+    this.voicesChanged(machine);
   }
 
-  /** Follows how long two fences are open. */
-  fenceChanged(machine: Machine): void {
-    const open = this.#world.machines.filter((each) => each.open);
-    if (open.length < 2) this.#overlapSince = undefined;
+  /** A proxy opens its fence, for the member that holds the term. */
+  served(machine: Machine, term: Term): void {
+    const { id } = machine;
+    this.#world.trace(id, () => `opens its fence for term ${said(term)}`);
+    const known = this.#knowledge.servedBy(id);
+    if (compareTerms(term, known) < 0)
+      this.#fail(`proxy ${id} serves ${said(term)}, but heard of ${said(known)}`);
+    if (placeOf(this.#world.plan, term.member) !== id)
+      this.#fail(`proxy ${id} serves a member that is not its own`);
+    if (compareTerms(term, this.#knowledge.lastTerm(term.member)) > 0)
+      this.#fail(`proxy ${id} serves ${said(term)}, which nobody holds`);
+    if (this.#now - this.#causedAt > causeUs) this.#fail(`proxy ${id} serves without a cause`);
+    this.caused();
+  }
+
+  /** Follows how long there are two voices. */
+  voicesChanged(machine: Machine): void {
+    if (machine.isProxy)
+      this.#world.trace(machine.id, () => (machine.isVoice ? 'is a voice' : 'is no voice'));
+    if (this.#voices.length < 2) this.#overlapSince = undefined;
     else this.#overlapSince ??= this.#now;
-    if (machine.open) this.caused();
   }
 
-  /** Called often: an overlap must end soon after the disturbance that excused it. */
+  /** Called often: two voices must end soon after the disturbance that excused them. */
   tick(): void {
-    const open = this.#world.machines.filter((each) => each.open);
-    if (open.length < 2) {
+    const voices = this.#voices;
+    if (voices.length < 2) {
       this.#overlapSince = undefined;
       return;
     }
     this.#overlapSince ??= this.#now;
     const since = Math.max(this.#overlapSince, this.#disturbedAt);
-    const { intervalUs, missCount } = this.#world.plan;
-    // One that is frozen keeps its lease for so long; then both must hear each other once.
-    const boundUs = leaseUs + (missCount + 10) * intervalUs;
-    if (this.#now - since > boundUs) {
-      const names = open.map(({ id }) => id).join(' and ');
-      this.#fail(`members ${names} speak both for ${this.#now - since} µs`);
+    if (this.#now - since > this.#boundUs) {
+      const names = voices.map(({ id }) => id).join(' and ');
+      this.#fail(`${names} speak both for ${this.#now - since} µs`);
     }
   }
 
-  spoke(machine: Machine, what: string): void {
-    if (!machine.open) this.#fail(`member ${machine.id} ${what} with its fence closed`);
+  /** After a turn of its loop, a proxy that heard of a higher term at another place answers no longer. */
+  turned(machine: Machine): void {
+    if (!machine.isProxy || !machine.isVoice) return;
+    const { id, front } = machine;
+    const known = this.#knowledge.servedBy(id);
+    if (placeOf(this.#world.plan, known.member) === id) return;
+    const term = this.#knowledge.lastTerm(front.routesTo);
+    if (compareTerms(known, term) > 0)
+      this.#fail(`proxy ${id} answers for ${said(term)}, but heard of ${said(known)}`);
   }
 
-  /** After the faults ceased and the bound passed: one active member, known to all, and nothing left over. */
+  spoke(machine: Machine, what: string): void {
+    const { id } = machine;
+    if (!machine.open) this.#fail(`${id} ${what} with its fence closed`);
+    if (machine.isProxy && !machine.front.answers) this.#fail(`proxy ${id} ${what} while it does not answer`);
+  }
+
+  /** After the faults ceased and the bound passed: one active member, known to all and reached; nothing left over. */
   settled(): void {
-    const { machines } = this.#world;
+    const { machines, hosts } = this.#world;
     const active = machines.filter((each) => each.state === 'active' && each.open);
     const states = machines.map((each) => `${each.id}: ${each.state}`).join(', ');
     if (active.length !== 1) this.#fail(`${active.length} members are active (${states})`);
     const [only] = active;
     for (const machine of machines) {
-      if (machine !== only && machine.open) this.#fail(`member ${machine.id} has its fence open (${states})`);
-      const seen = machine.engine?.snapshot().groups.find(({ id }) => id === group)?.active;
-      if (only !== undefined && seen !== only.id) {
-        this.#fail(`member ${machine.id} believes ${seen} active, not ${only.id} (${states})`);
-      }
-      if (machine.holdsPackets) this.#fail(`member ${machine.id} holds packets for ever`);
+      if (!machine.isProxy) this.#settledMember(machine, only, states);
+      if (machine.front.holds) this.#fail(`${machine.id} holds packets for ever`);
     }
+    if (this.#world.plan.proxies.length === 0) return;
+    const voices = this.#voices.map(({ id }) => id);
+    if (voices.length !== 1) this.#fail(`${voices.length} voices: ${voices.join(', ')} (${states})`);
+    const end = hosts.send();
+    if (end !== only)
+      this.#fail(`a packet ${typeof end === 'string' ? end : `reaches ${end.id}`} (${states})`);
+  }
+
+  #settledMember(machine: Machine, only: Machine | undefined, states: string): void {
+    const { id } = machine;
+    if (machine !== only && machine.open) this.#fail(`member ${id} has its fence open (${states})`);
+    const seen = machine.engine?.snapshot().groups.find((each) => each.id === group);
+    if (only !== undefined && seen?.active !== only.id) {
+      this.#fail(`member ${id} believes ${seen?.active} active, not ${only.id} (${states})`);
+    }
+    if (seen?.proxy?.registered === false) this.#fail(`member ${id} is not registered (${states})`);
+  }
+
+  /** Hosts reach it: it is on their LAN, or its proxy answers for it and routes to it. */
+  #isServed(member: Machine): boolean {
+    if (member.isProxy || !member.open) return false;
+    const place = placeOf(this.#world.plan, member.id);
+    if (place === member.id) return true;
+    const proxy = this.#world.machines.find(({ id }) => id === place);
+    return proxy?.isVoice === true && proxy.front.routesTo === member.id && !proxy.front.holds;
   }
 
   #judge(machine: Machine, holder: Machine): void {
-    const silentUs = this.#silenceUs(holder, machine);
+    const silentUs = this.#knowledge.silenceUs(holder.id, machine.id);
     const excused = silentUs >= 1.3 * this.#world.plan.intervalUs;
     if (excused && !this.#world.plan.calm) return;
     if (this.#now - this.#disturbedAt < excuseUs) return;
@@ -148,23 +175,22 @@ export class Checker {
     );
   }
 
-  #silenceUs(from: Machine, to: Machine): number {
-    return this.#now - (this.#heard.get(`${from.id}>${to.id}`) ?? Number.NEGATIVE_INFINITY);
+  /** How long two voices may last. One that is frozen keeps its lease for so long; then both must hear each other once. */
+  get #boundUs(): number {
+    const { intervalUs, missCount, delayUs, calm, proxies } = this.#world.plan;
+    if (calm && proxies.length > 0) return delayUs[1] + turnsUs;
+    return leaseUs + (missCount + 10) * intervalUs;
   }
 
-  #learn(id: NodeId, term: Term): void {
-    if (compareTerms(term, this.#known.get(id) ?? noTerm) > 0) this.#known.set(id, term);
+  get #voices(): readonly Machine[] {
+    return this.#world.machines.filter((each) => each.isVoice);
   }
 
   get #now(): number {
     return this.#world.agenda.now;
   }
 
-  #fail(what: string): void {
+  #fail(what: string): never {
     this.#world.fail(what);
   }
-}
-
-function said(term: Term): string {
-  return `${term.counter}.${term.member}`;
 }

@@ -1,6 +1,6 @@
 /** What goes wrong, and what operators do. Each fault says its name, so that a run can tell what it went through. */
 import type { Machine } from './machine.ts';
-import { group } from './plan.ts';
+import { group, lanOf, nodesOf, type Plan } from './plan.ts';
 import type { World } from './world.ts';
 
 type Fault = (world: World) => void;
@@ -15,14 +15,12 @@ const calmFaults: Readonly<Record<string, Fault>> = {
   },
   switchover: (world) => {
     const target = world.random.chance(0.5) ? 0 : world.random.pick(world.plan.members);
-    anyAlive(world)?.tell({ kind: 'switchover', group, target });
+    anyAlive(world, isMember)?.tell({ kind: 'switchover', group, target });
   },
   unhealthy: (world) => {
-    const machine = anyAlive(world);
-    machine?.tell({ kind: 'health', group, healthy: false, reason: 'check' });
-    world.after(world.random.between(1_000, 300_000), () => {
-      machine?.tell({ kind: 'health', group, healthy: true, reason: 'check' });
-    });
+    const machine = anyAlive(world, isMember);
+    machine?.check(false);
+    world.after(world.random.between(1_000, 300_000), () => machine?.check(true));
   },
   claim: (world) => anyAlive(world)?.tell({ kind: 'claim', group, member: 0 }),
   evidence: (world) => anyAlive(world)?.tell({ kind: 'evidence', group, reason: 'clockGap' }),
@@ -43,7 +41,7 @@ const roughFaults: Readonly<Record<string, Fault>> = {
     );
   },
   lanCut: (world) => {
-    const lan = world.plan.paths.find(({ cable }) => !cable);
+    const lan = lanOf(world.plan);
     if (lan === undefined) return;
     world.disturb(
       world.random.between(5_000, 400_000),
@@ -52,7 +50,7 @@ const roughFaults: Readonly<Record<string, Fault>> = {
     );
   },
   partition: (world) => {
-    const lonely = world.random.pick(world.plan.members);
+    const lonely = world.random.pick(nodesOf(world.plan));
     const oneWay = world.random.chance(0.3);
     const begin = () => {
       for (const path of world.plan.paths) {
@@ -73,27 +71,76 @@ const roughFaults: Readonly<Record<string, Fault>> = {
     };
     world.disturb(world.random.between(5_000, 300_000), begin, () => world.network.healAll());
   },
-  diskLoss: (world) => down(world, 'process', true),
+  diskLoss: (world) => down(world, 'process', true, isMember),
 };
 
-export const calmNames: readonly string[] = Object.keys(calmFaults);
-export const roughNames: readonly string[] = [...calmNames, ...calmNames, ...Object.keys(roughFaults)];
+/** Where there are proxies, calm too. */
+const proxyFaults: Readonly<Record<string, Fault>> = {
+  proxyCrash: (world) => down(world, 'process', false, isProxy),
+  proxyPowerLoss: (world) => down(world, 'power', false, isProxy),
+  proxyStop: (world) => anyAlive(world, isProxy)?.tell({ kind: 'stop' }),
+  /** A frame that says another place has taken over, and it is not true. */
+  falseClaim: (world) => {
+    const proxy = anyAlive(world, isProxy);
+    const others = lanOf(world.plan)?.members.filter((id) => id !== proxy?.id) ?? [];
+    if (others.length > 0) proxy?.hearAnnouncement(world.random.pick(others));
+  },
+};
+
+/** And rough. */
+const roughProxyFaults: Readonly<Record<string, Fault>> = {
+  proxyFreeze: (world) => freeze(world, world.random.between(1_000, 200_000), isProxy),
+  lanPartition: (world) => {
+    const lan = lanOf(world.plan);
+    if (lan === undefined || lan.members.length < 2) return;
+    const lonely = world.random.pick(lan.members);
+    const oneWay = world.random.chance(0.3);
+    const begin = () => {
+      for (const other of lan.members) {
+        if (other === lonely) continue;
+        world.network.block(lan.id, lonely, other);
+        if (!oneWay) world.network.block(lan.id, other, lonely);
+      }
+    };
+    world.disturb(world.random.between(2_000, 400_000), begin, () => world.network.healAll());
+  },
+};
+
+const all: Readonly<Record<string, Fault>> = {
+  ...calmFaults,
+  ...roughFaults,
+  ...proxyFaults,
+  ...roughProxyFaults,
+};
+
+/** What may happen in a world of this plan; what is named more often happens more often. */
+export function faultNames({ calm, proxies }: Plan): readonly string[] {
+  const calmNames = Object.keys(proxies.length === 0 ? calmFaults : { ...calmFaults, ...proxyFaults });
+  if (calm) return calmNames;
+  const rough = Object.keys(proxies.length === 0 ? roughFaults : { ...roughFaults, ...roughProxyFaults });
+  return [...calmNames, ...calmNames, ...rough];
+}
 
 export function inject(world: World, name: string): void {
-  const fault = calmFaults[name] ?? roughFaults[name];
+  const fault = all[name];
   if (fault === undefined) throw new RangeError(`no fault is called ${name}`);
   world.checker.caused();
   world.trace(0, () => `fault: ${name}`);
   fault(world);
 }
 
-function anyAlive(world: World): Machine | undefined {
-  const alive = world.machines.filter((machine) => machine.alive);
+type Kind = (machine: Machine) => boolean;
+const isProxy: Kind = (machine) => machine.isProxy;
+const isMember: Kind = (machine) => !machine.isProxy;
+const anyKind: Kind = () => true;
+
+function anyAlive(world: World, kind: Kind = anyKind): Machine | undefined {
+  const alive = world.machines.filter((machine) => machine.alive && kind(machine));
   return alive.length === 0 ? undefined : world.random.pick(alive);
 }
 
-function down(world: World, how: 'process' | 'power', diskLost: boolean): void {
-  const machine = anyAlive(world);
+function down(world: World, how: 'process' | 'power', diskLost: boolean, kind: Kind = anyKind): void {
+  const machine = anyAlive(world, kind);
   if (machine === undefined) return;
   world.trace(machine.id, () => `dies (${how}${diskLost ? ', disk lost' : ''})`);
   world.down(machine, how);
@@ -104,8 +151,8 @@ function down(world: World, how: 'process' | 'power', diskLost: boolean): void {
   world.after(world.random.between(3_000, 600_000), () => world.up(machine));
 }
 
-function freeze(world: World, us: number): void {
-  const machine = anyAlive(world);
+function freeze(world: World, us: number, kind: Kind = anyKind): void {
+  const machine = anyAlive(world, kind);
   if (machine === undefined) return;
   world.trace(machine.id, () => `freezes for ${us} µs`);
   machine.freeze(us);

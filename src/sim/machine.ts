@@ -1,41 +1,36 @@
 /**
- * One member: the real engine and the real control protocol behind a modelled reactor, socket and kernel. It lives
- * (process runs), may be frozen (sockets fill, the lease runs out), and keeps its disk over restarts.
+ * One member or proxy: the real engine and the real control protocol behind a modelled reactor, socket and kernel. It
+ * lives (process runs), may be frozen (sockets fill, the lease runs out), and keeps its disk over restarts.
  */
 import type { Effect } from '../engine/effect.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Event } from '../engine/event.ts';
 import { type Instant, instant } from '../engine/time.ts';
-import { controlLengthMax, decodeControl, encodeControl } from '../wire/control/codec.ts';
-import { Freshness } from '../wire/control/freshness.ts';
-import {
-  type BootNonce,
-  ControlType,
-  MemberState,
-  type NodeId,
-  noTerm,
-  type PathId,
-  type Term,
-} from '../wire/control/message.ts';
+import type { BootNonce, NodeId, PathId, Term } from '../wire/control/message.ts';
+import { engineConfig } from './engine-config.ts';
 import { SimulatedFence } from './fence.ts';
-import { cluster, engineConfig, group, type PathPlan, renewUs } from './plan.ts';
+import { group, renewUs } from './plan.ts';
+import { Sockets } from './sockets.ts';
 import type { World } from './world.ts';
 
 /** What a socket's buffer keeps while nobody reads, datagrams. */
 const socketBuffer = 2_000;
-
-interface Link {
-  readonly peer: NodeId;
-  readonly path: PathPlan;
-  readonly freshness: Freshness;
-  sequence: number;
-  carrier: boolean;
-}
+/** So often at most the engine hears of claims: as the reactor does. */
+const claimIntervalUs = 50_000;
 
 type Waiting = { readonly path: PathId; readonly bytes: Uint8Array } | { readonly event: Event };
 
+/** What the engine has asked the kernel and the responder for. */
+interface Front {
+  answers: boolean;
+  routesTo: NodeId | 0;
+  forwardsTo: NodeId | 0;
+  holds: boolean;
+}
+
 export class Machine {
   readonly id: NodeId;
+  readonly isProxy: boolean;
   readonly #world: World;
   /** Our clock: microseconds at world time 0, and how fast it runs. */
   readonly #clock: { readonly offset: number; readonly rate: number };
@@ -43,28 +38,41 @@ export class Machine {
   alive = false;
   frozenUntil = 0;
   boot: BootNonce = 0;
-  forwardsTo: NodeId | 0 = 0;
-  holdsPackets = false;
+  #front: Front = blank();
   /** What was written to disk, if it survives. */
   #ceiling = 0;
   #engine: Engine | undefined;
-  #links: Link[] = [];
+  #sockets: Sockets | undefined;
   #waiting: Waiting[] = [];
   #renewAt = 0;
   #turnAt = Number.POSITIVE_INFINITY;
   #turnOrder = 0;
   #planned: number | undefined;
   #spins = 0;
+  #claimedAt = Number.NEGATIVE_INFINITY;
+  #healthy = true;
+  #carries = true;
 
   constructor(world: World, id: NodeId) {
     this.#world = world;
     this.id = id;
+    this.isProxy = world.plan.proxies.includes(id);
     const { random } = world;
     this.#clock = { offset: random.between(0, 2 ** 40), rate: 1 + (random.next() - 0.5) * 4e-4 };
   }
 
   get open(): boolean {
     return this.alive && this.fence.open(this.#world.agenda.now);
+  }
+
+  /** Hosts hear it: it answers for the address, and what it sends from there passes. */
+  get isVoice(): boolean {
+    if (this.isProxy) return this.open && this.#front.answers;
+    return this.open && !this.#world.plan.proxyOf.has(this.id);
+  }
+
+  get front(): Readonly<Front> {
+    return this.#front;
   }
 
   get frozen(): boolean {
@@ -81,7 +89,8 @@ export class Machine {
   }
 
   get state(): string {
-    return (this.alive && this.#engine?.snapshot().groups[0]?.state) || 'dead';
+    const snapshot = this.alive ? this.#engine?.snapshot() : undefined;
+    return snapshot?.groups[0]?.state ?? snapshot?.proxied[0]?.state ?? 'dead';
   }
 
   start(): void {
@@ -89,13 +98,12 @@ export class Machine {
     this.boot = random.between(1, 2 ** 31);
     this.alive = true;
     this.fence = new SimulatedFence();
+    this.#front = blank();
+    this.#healthy = true;
+    this.#carries = true;
     this.#waiting = [];
     this.#planned = undefined;
-    this.#links = [];
-    for (const path of plan.paths) {
-      if (!path.members.includes(this.id)) continue;
-      for (const peer of path.members) if (peer !== this.id) this.#links.push(this.#link(peer, path));
-    }
+    this.#sockets = new Sockets(this.#world, this.id, this.boot);
     const config = engineConfig(plan, this.id, this.boot);
     const start = { now: this.#clockNow(), termCeiling: this.#ceiling, termFloor: this.#ceiling };
     this.#engine = new Engine(config, start);
@@ -109,8 +117,7 @@ export class Machine {
     this.alive = false;
     this.#engine = undefined;
     this.fence = new SimulatedFence();
-    this.forwardsTo = 0;
-    this.holdsPackets = false;
+    this.#front = blank();
     this.frozenUntil = 0;
     this.#turnAt = Number.POSITIVE_INFINITY;
     this.#turnOrder++;
@@ -137,24 +144,39 @@ export class Machine {
     this.#schedule(this.#wakeUs());
   }
 
+  /** Another machine's announcement. Only who answers himself takes it for a claim. */
+  hearAnnouncement(from: NodeId): void {
+    const { now } = this.#world.agenda;
+    if (!this.alive || !this.#front.answers || now - this.#claimedAt < claimIntervalUs) return;
+    this.#claimedAt = now;
+    this.tell({ kind: 'claim', group, member: from });
+  }
+
   carriersChanged(): void {
-    for (const link of this.#links) {
-      const up = this.#world.network.carrier(link.path);
-      if (link.carrier === up) continue;
-      link.carrier = up;
-      this.tell({ kind: 'carrier', peer: link.peer, path: link.path.id, up });
-    }
+    for (const change of this.#sockets?.takeCarriers() ?? []) this.tell({ kind: 'carrier', ...change });
+    this.#judge();
+  }
+
+  /** The word of the checks. */
+  check(healthy: boolean): void {
+    this.#healthy = healthy;
+    const carries = this.#world.serves(this.id);
+    const reason = carries ? 'check' : 'no carrier';
+    if (!this.isProxy) this.tell({ kind: 'health', group, healthy: healthy && carries, reason });
+  }
+
+  /** With proxies: without carrier where it serves, a member is not healthy; hosts may miss what a place announces. */
+  #judge(): void {
+    const carries = this.#world.serves(this.id);
+    if (carries === this.#carries) return;
+    this.#carries = carries;
+    if (!this.isProxy) this.check(this.#healthy);
+    if (carries) this.tell({ kind: 'evidence', group, reason: 'carrierReturned' });
   }
 
   /** Both ends have proven each other's present boot on the path. */
   hasProven(peer: Machine, path: PathId): boolean {
-    const link = this.#links.find((each) => each.peer === peer.id && each.path.id === path);
-    return this.alive && link?.freshness.proven === peer.boot;
-  }
-
-  #link(peer: NodeId, path: PathPlan): Link {
-    const options = { self: this.id, peer, cluster, path: path.id, boot: this.boot };
-    return { peer, path, freshness: new Freshness(options), sequence: 0, carrier: true };
+    return this.alive && this.#sockets?.hasProven(peer.id, path, peer.boot) === true;
   }
 
   #wakeUs(): number {
@@ -186,7 +208,7 @@ export class Machine {
 
   /** The reactor's turn: lease, lateness, every socket, judgement. */
   #turn(): void {
-    const { agenda } = this.#world;
+    const { agenda, checker } = this.#world;
     const lateUs = this.#planned === undefined ? 0 : Math.max(0, agenda.now - this.#planned);
     if (this.fence.held && agenda.now >= this.#renewAt) {
       this.#renewAt = agenda.now + renewUs;
@@ -203,6 +225,7 @@ export class Machine {
       else this.#receive(each.path, each.bytes);
     }
     this.#feed({ kind: 'drained' });
+    checker.turned(this);
     if (this.alive) this.#plan();
   }
 
@@ -218,14 +241,11 @@ export class Machine {
     this.#schedule(Math.max(0, this.#planned - agenda.now) + this.#world.random.between(0, 40));
   }
 
-  #receive(pathId: PathId, bytes: Uint8Array): void {
-    const decoded = decodeControl(bytes);
-    if (!decoded.ok) return this.#world.fail(`member ${this.id}: ${decoded.reason}`);
-    const message = decoded.value;
-    const link = this.#links.find((each) => each.peer === message.sender && each.path.id === pathId);
-    if (link === undefined || link.freshness.check(message).verdict !== 'believed') return;
+  #receive(path: PathId, bytes: Uint8Array): void {
+    const message = this.#sockets?.receive(path, bytes);
+    if (message === undefined) return;
     this.#world.checker.heard(this, message);
-    this.#feed({ kind: 'message', path: pathId, message });
+    this.#feed({ kind: 'message', path, message });
   }
 
   #feed(event: Event): void {
@@ -242,89 +262,67 @@ export class Machine {
   }
 
   #performOne(effect: Effect): void {
-    const { checker, agenda } = this.#world;
+    const engine = this.#engine;
+    if (engine === undefined) return;
     switch (effect.kind) {
       case 'beat':
-        return this.#beat(effect.peer, effect.path);
-      case 'send': {
-        const { type, term, state, target } = effect;
-        for (const link of this.#links) {
-          if (link.peer === effect.peer && link.carrier) this.#send(link, { type, term, state, target });
-        }
-        return;
-      }
+        return this.#sockets?.beat(engine, effect.peer, effect.path);
+      case 'send':
+        return this.#sockets?.send(engine, effect);
       case 'acquire':
         return this.#acquire(effect.term);
       case 'yield':
         this.fence.yield();
-        return checker.fenceChanged(this);
+        return this.#world.checker.voicesChanged(this);
       case 'answer':
-        return effect.on ? checker.spoke(this, 'answers') : undefined;
+        this.#front.answers = effect.on;
+        if (effect.on) this.#world.checker.spoke(this, 'answers');
+        return this.#world.checker.voicesChanged(this);
       case 'announce':
-        return checker.spoke(this, 'announces');
+        this.#world.checker.spoke(this, 'announces');
+        return this.#world.announced(this);
       case 'forward':
-        this.forwardsTo = effect.to;
+        this.#front.forwardsTo = effect.to;
+        return;
+      case 'route':
+        this.#front.routesTo = effect.to;
         return;
       case 'hold':
-        this.holdsPackets = effect.action === 'begin';
+        this.#front.holds = effect.action === 'begin';
         return;
-      case 'reserveTerms': {
-        const { boot } = this;
-        agenda.after(this.#world.random.between(500, 20_000), () => {
-          if (!this.alive || this.boot !== boot) return;
-          this.#ceiling = Math.max(this.#ceiling, effect.ceiling);
-          this.tell({ kind: 'termsReserved', ceiling: effect.ceiling });
-        });
+      case 'resolve':
         return;
-      }
+      case 'reserveTerms':
+        return this.#reserve(effect.ceiling);
       case 'report':
-        return this.#world.trace(this.id, () => JSON.stringify(effect.report));
+        return this.#world.reported(this, effect.report);
       case 'stopped':
         return this.#world.stopped(this);
     }
   }
 
+  #reserve(ceiling: number): void {
+    const { boot } = this;
+    this.#world.agenda.after(this.#world.random.between(500, 20_000), () => {
+      if (!this.alive || this.boot !== boot) return;
+      this.#ceiling = Math.max(this.#ceiling, ceiling);
+      this.tell({ kind: 'termsReserved', ceiling });
+    });
+  }
+
   #acquire(term: Term): void {
-    const { agenda, random, plan, checker } = this.#world;
-    const ok = plan.calm || !random.chance(0.01);
+    const { agenda, checker } = this.#world;
+    const ok = this.#world.kernelAgrees();
     if (ok) {
       if (!this.fence.held) this.#renewAt = agenda.now + renewUs;
       this.fence.acquire(agenda.now);
-      checker.activated(this, term);
+      if (this.isProxy) checker.served(this, term);
+      else checker.activated(this, term);
     } else checker.disturbed();
     this.#feed({ kind: 'acquired', group, ok });
   }
+}
 
-  #beat(peer: NodeId, pathId: PathId): void {
-    const link = this.#links.find((each) => each.peer === peer && each.path.id === pathId);
-    if (link?.carrier) this.#send(link, { type: ControlType.heartbeat });
-  }
-
-  #send(link: Link, word: { type: ControlType; term?: Term; state?: MemberState; target?: NodeId }): void {
-    const engine = this.#engine;
-    if (engine === undefined) return;
-    const isBeat = word.type === ControlType.heartbeat;
-    const into = new Uint8Array(controlLengthMax);
-    const length = encodeControl(
-      {
-        type: word.type,
-        flags: engine.flags,
-        cluster,
-        sender: this.id,
-        receiver: link.peer,
-        path: link.path.id,
-        senderBoot: this.boot,
-        echoBoot: link.freshness.echo,
-        sequence: ++link.sequence,
-        scope: isBeat ? 0 : group,
-        term: word.term ?? noTerm,
-        state: word.state ?? MemberState.starting,
-        intervalUs: isBeat ? this.#world.plan.intervalUs : 0,
-        groups: isBeat ? engine.records(link.peer) : [],
-        target: word.target ?? 0,
-      },
-      into,
-    );
-    this.#world.transmit(link.path, this.id, link.peer, into.subarray(0, length));
-  }
+function blank(): Front {
+  return { answers: false, routesTo: 0, forwardsTo: 0, holds: false };
 }

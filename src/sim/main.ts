@@ -1,5 +1,6 @@
 /** `npm run sim -- --seeds N [--seed S] [--trace] [--keepGoing]`: plays worlds; stops at the first that broke, or keeps going. */
 import { parseArgs } from 'node:util';
+import { proxyTransitions, type Transition, transitions } from '../engine/transitions.ts';
 import { World } from './world.ts';
 
 const { values } = parseArgs({
@@ -19,6 +20,7 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
 }
 
 const faults: Record<string, number> = {};
+const reached: Record<string, number> = {};
 let activations = 0;
 let datagrams = 0;
 let failures = 0;
@@ -27,7 +29,8 @@ const log = values.trace ? (line: string): boolean => process.stdout.write(`${li
 for (let seed = first; seed < first + count; seed++) {
   const outcome = new World(seed, log).run();
   runs++;
-  for (const [name, times] of Object.entries(outcome.faults)) faults[name] = (faults[name] ?? 0) + times;
+  add(faults, outcome.faults);
+  add(reached, outcome.transitions);
   activations += outcome.activations;
   datagrams += outcome.datagrams;
   for (const violation of outcome.violations) process.stdout.write(`seed ${seed}: ${violation}\n`);
@@ -41,4 +44,15 @@ process.stdout.write(
   `${runs} runs, ${activations} activations, ${datagrams} datagrams, ${failures} failed\n`,
 );
 process.stdout.write(`faults: ${injected.join(', ') || 'none'}\n`);
+process.stdout.write(`members: ${timesOf('member', transitions)}\n`);
+process.stdout.write(`proxies: ${timesOf('proxy', proxyTransitions)}\n`);
 process.exitCode = failures === 0 ? 0 : 1;
+
+function add(to: Record<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, times] of Object.entries(more)) to[name] = (to[name] ?? 0) + times;
+}
+
+/** Every change of state there is, and how often it was made. */
+function timesOf(who: string, table: readonly Transition<string>[]): string {
+  return table.map(({ from, to }) => `${from}>${to} ${reached[`${who} ${from}>${to}`] ?? 0}`).join(', ');
+}

@@ -1,8 +1,12 @@
-/** Paths that lose, delay, duplicate and reorder; that are cut at one end, partitioned, or stormy for a while. */
+/**
+ * Paths that lose, delay, duplicate and reorder; that are cut at one end, partitioned, or stormy for a while. A path that
+ * proxies route passes while their machines have power: a killed or frozen process is not asked.
+ */
 import type { NodeId, PathId } from '../wire/control/message.ts';
 import type { Agenda } from './agenda.ts';
-import type { PathPlan, Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
+import type { PathPlan } from './wiring.ts';
 
 export class Network {
   readonly #agenda: Agenda;
@@ -44,14 +48,26 @@ export class Network {
     else this.#unpowered.add(member);
   }
 
-  /** A cable has carrier when it is in and both ends have power; a LAN port depends on the switch only. */
-  carrier(path: PathPlan): boolean {
+  /**
+   * A cable has carrier when it is in and both ends have power; a LAN port depends on the switch only. The carrier of a
+   * routed path is that of the first part, as seen by `at`.
+   */
+  carrier(path: PathPlan, at: NodeId): boolean {
+    const leg = path.legs?.find(({ from, to }) => from === at || to === at);
+    if (leg !== undefined) return this.carrier(leg.path, at);
     if (this.#cut.has(path.id)) return false;
     return !path.cable || !path.members.some((member) => this.#unpowered.has(member));
   }
 
   passes(path: PathPlan, from: NodeId, to: NodeId): boolean {
-    return this.carrier(path) && !this.#blocked.has(`${path.id}:${from}>${to}`);
+    if (this.#blocked.has(`${path.id}:${from}>${to}`)) return false;
+    if (path.legs === undefined) return this.carrier(path, from);
+    const ahead = path.members[0] === from;
+    return path.legs.every((leg) => {
+      const [near, far] = ahead ? [leg.from, leg.to] : [leg.to, leg.from];
+      const powered = far === to || !this.#unpowered.has(far);
+      return powered && this.passes(leg.path, near, far);
+    });
   }
 
   /** Calls `deliver` once for each copy that arrives. */

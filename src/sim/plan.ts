@@ -1,23 +1,17 @@
 /** The shape of one simulated cluster, drawn from the seed: members, paths, timing, and how rough the network is. */
-import type { EngineConfig, GroupConfig } from '../engine/config.ts';
-import type { BootNonce, NodeId, PathId } from '../wire/control/message.ts';
+import type { GroupConfig } from '../engine/config.ts';
+import type { NodeId } from '../wire/control/message.ts';
 import type { Random } from './random.ts';
+import { drawWiring, type PathPlan, type Wiring } from './wiring.ts';
 
 export const group = 1;
 export const cluster = 0x5eed;
 export const leaseUs = 20_000;
 export const renewUs = 4_000;
 
-export interface PathPlan {
-  readonly id: PathId;
-  readonly cable: boolean;
-  readonly members: readonly NodeId[];
-}
-
-export interface Plan {
+export interface Plan extends Wiring {
   readonly members: readonly NodeId[];
   readonly priorities: ReadonlyMap<NodeId, number>;
-  readonly paths: readonly PathPlan[];
   readonly intervalUs: number;
   readonly missCount: number;
   readonly preempt: boolean;
@@ -31,24 +25,16 @@ export interface Plan {
   readonly calm: boolean;
 }
 
-export function drawPlan(random: Random): Plan {
+/** `shape`: a second stream of chance, for what is drawn beside the members. */
+export function drawPlan(random: Random, shape: Random): Plan {
   const members = Array.from({ length: random.between(2, 3) }, (_, index) => index + 1);
   const equal = random.chance(0.2);
-  const lan: PathPlan = { id: 1, cable: false, members };
-  const cables: PathPlan[] = [];
-  let id = 2;
-  for (const one of members) {
-    for (const other of members) {
-      if (one < other) cables.push({ id: id++, cable: true, members: [one, other] });
-    }
-  }
   const wiring = random.next();
-  const paths = wiring < 0.7 ? [lan, ...cables] : wiring < 0.85 ? [lan] : cables;
   const calm = random.chance(0.4);
   return {
     members,
     priorities: new Map(members.map((member) => [member, equal ? 100 : random.between(1, 255)])),
-    paths,
+    ...(drawWiring(shape, members) ?? membersOnly(members, wiring)),
     intervalUs: random.pick([2_000, 5_000, 10_000]),
     missCount: random.between(3, 5),
     preempt: random.chance(0.2),
@@ -66,38 +52,30 @@ export function drawPlan(random: Random): Plan {
   };
 }
 
-export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineConfig {
-  const peers = plan.members.filter((id) => id !== self);
-  return {
-    self,
-    boot,
-    heartbeatIntervalUs: plan.intervalUs,
-    missCount: plan.missCount,
-    startupGraceUs: 300_000,
-    settleUs: 300_000,
-    drainUs: plan.drainUs,
-    switchoverTimeoutUs: 300_000,
-    announceScheduleUs: [20_000, 100_000],
-    defendIntervalUs: 50_000,
-    termBlock: 8,
-    peers: peers.map((id) => ({
-      id,
-      paths: plan.paths
-        .filter(({ members }) => members.includes(id) && members.includes(self))
-        .map((path) => ({ id: path.id, cable: path.cable })),
-    })),
-    proxied: [],
-    registrationUs: 300_000,
-    stragglersUs: 200_000,
-    groups: [
-      {
-        id: group,
-        members: plan.members.map((id) => ({ id, priority: plan.priorities.get(id) ?? 0 })),
-        proxy: 0,
-        proxies: [],
-        preempt: plan.preempt,
-        takeOverOn: plan.takeOverOn,
-      },
-    ],
-  };
+function membersOnly(members: readonly NodeId[], wiring: number): Wiring {
+  const lan: PathPlan = { id: 1, cable: false, members };
+  const cables: PathPlan[] = [];
+  let id = 2;
+  for (const one of members) {
+    for (const other of members) {
+      if (one < other) cables.push({ id: id++, cable: true, members: [one, other] });
+    }
+  }
+  const paths = wiring < 0.7 ? [lan, ...cables] : wiring < 0.85 ? [lan] : cables;
+  return { paths, proxies: [], proxyOf: new Map() };
+}
+
+/** Members, then proxies. */
+export function nodesOf({ members, proxies }: Plan): readonly NodeId[] {
+  return [...members, ...proxies];
+}
+
+/** Where a member is, as seen from the hosts' LAN. */
+export function placeOf({ proxyOf }: Plan, member: NodeId): NodeId {
+  return proxyOf.get(member) ?? member;
+}
+
+/** The path on the hosts' LAN. A world of members only may have none that they hear each other on. */
+export function lanOf({ paths }: Plan): PathPlan | undefined {
+  return paths.find(({ cable }) => !cable);
 }

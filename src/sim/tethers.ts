@@ -1,6 +1,6 @@
 /** TCP connections as the kernels keep them: ended by the death of a process, or by a time-out when nothing passes. */
 import type { Machine } from './machine.ts';
-import type { PathPlan } from './plan.ts';
+import type { PathPlan } from './wiring.ts';
 import type { World } from './world.ts';
 
 const lookUs = 10_000;

@@ -1,0 +1,106 @@
+/** What each living machine can know, by what it heard and did: the highest term, who was heard when, and who serves. */
+import {
+  type ControlMessage,
+  compareTerms,
+  flagElsewhere,
+  flagProxy,
+  type GroupRecord,
+  MemberState,
+  type NodeId,
+  noTerm,
+  type Term,
+} from '../wire/control/message.ts';
+import type { World } from './world.ts';
+
+export class Knowledge {
+  readonly #world: World;
+  /** When `to` last believed a word of `from`, or of a proxy that `from` is served: "from>to". */
+  readonly #heard = new Map<string, number>();
+  readonly #known = new Map<NodeId, Term>();
+  /** The highest term that somebody was heard to hold or to serve. */
+  readonly #servedBy = new Map<NodeId, Term>();
+  readonly #activations: { readonly member: NodeId; readonly term: Term; readonly written: boolean }[] = [];
+  #memoryLost = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get activations(): number {
+    return this.#activations.length;
+  }
+
+  diskLost(): void {
+    this.#memoryLost = true;
+  }
+
+  /** What it heard in its former life is forgotten; what it did itself is on its disk, unless that is lost. */
+  started(id: NodeId): void {
+    this.#known.delete(id);
+    this.#servedBy.delete(id);
+    if (this.#memoryLost) return;
+    for (const { member, term, written } of this.#activations)
+      if (member === id && written) this.#learn(id, term);
+  }
+
+  heard(id: NodeId, message: ControlMessage): void {
+    this.#heardOf(message.sender, id);
+    for (const record of message.groups) {
+      if (record.state === MemberState.active) this.#learn(id, record.term);
+      if (record.state === MemberState.active || record.state === MemberState.draining)
+        raise(this.#servedBy, id, record.term);
+      if (tellsOfService(record)) this.#heardOf(record.term.member, id);
+    }
+  }
+
+  /** Why this activation cannot be, or undefined. `written`: the disk knows of the term. */
+  objection(id: NodeId, term: Term): string | undefined {
+    const known = this.#known.get(id) ?? noTerm;
+    if (compareTerms(term, known) <= 0)
+      return `member ${id} activates with ${said(term)}, but knows of ${said(known)}`;
+    const twice = this.#activations.some(
+      (other) => compareTerms(term, other.term) === 0 && other.written && !this.#memoryLost,
+    );
+    return twice ? `term ${said(term)} is used twice` : undefined;
+  }
+
+  activated(id: NodeId, term: Term, written: boolean): void {
+    this.#activations.push({ member: id, term, written });
+    this.#learn(id, term);
+  }
+
+  /** The term of the member's last activation. */
+  lastTerm(member: NodeId): Term {
+    return this.#activations.findLast((each) => each.member === member)?.term ?? noTerm;
+  }
+
+  servedBy(id: NodeId): Term {
+    return this.#servedBy.get(id) ?? noTerm;
+  }
+
+  silenceUs(from: NodeId, to: NodeId): number {
+    return this.#world.agenda.now - (this.#heard.get(`${from}>${to}`) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #heardOf(from: NodeId, to: NodeId): void {
+    this.#heard.set(`${from}>${to}`, this.#world.agenda.now);
+  }
+
+  #learn(id: NodeId, term: Term): void {
+    raise(this.#known, id, term);
+  }
+}
+
+export function said(term: Term): string {
+  return `${term.counter}.${term.member}`;
+}
+
+/** A proxy's word that the member of this term is served, by itself or at another place. */
+function tellsOfService({ flags, state }: GroupRecord): boolean {
+  if ((flags & flagProxy) === 0) return false;
+  return state === MemberState.active || (flags & flagElsewhere) !== 0;
+}
+
+function raise(terms: Map<NodeId, Term>, id: NodeId, term: Term): void {
+  if (compareTerms(term, terms.get(id) ?? noTerm) > 0) terms.set(id, term);
+}
