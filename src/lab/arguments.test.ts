@@ -10,6 +10,8 @@ test('a scenario alone means one power loss, two members, our own daemons', () =
     json: false,
     keep: false,
     members: 2,
+    topology: 'both',
+    link: true,
     system: 'understudy',
     stream: false,
   });
@@ -37,6 +39,14 @@ test('what cannot be is refused with what can', () => {
   refused(['fig1a', '--trials', '0'], /whole number/);
   refused(['fig1a', '--system', 'carp'], /keepalived/);
   refused(['fig1a', '--system', 'keepalived', '--fault', 'cable'], /counterpart/);
+  refused(['fig1a', '--fault', 'proxy'], /fig1b has/);
+  refused(['fig1a', '--no-link'], /belong to fig1b/);
+  refused(['fig1b', '--topology', 'ring'], /both, one, shared/);
+  refused(['fig1b', '--topology', 'shared', '--fault', 'proxy-kill'], /nobody else would answer/);
+  refused(['fig1b', '--no-link', '--fault', 'cable'], /there is none/);
+  refused(['fig1b', '--no-link', '--fault', 'lan'], /hear each other/);
+  refused(['fig1b', '--members', '3'], /has two/);
+  refused(['fig1b', '--system', 'keepalived'], /no proxies/);
   refused(['fig1a', '--pcap', '/run/x.pcapng'], /outside/);
   refused(['fig1a', '--stream-rate', 'fast'], /200M/);
   refused(['fig1a', '--nonsense'], /nonsense/);

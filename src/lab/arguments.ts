@@ -1,7 +1,8 @@
 /** The command line of the lab. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type FaultName, faultByName, faultNames, isFaultName } from './fault.ts';
+import { type FaultName, faultByName, faultNames, isFaultName, proxyFaultNames } from './fault.ts';
+import { type Topology, topologies } from './plan-fig1b.ts';
 import { isScenarioName, type ScenarioName, scenarioSummaries } from './scenario/registry.ts';
 
 /** Plain data: it travels to the process inside the namespaces as JSON. */
@@ -12,7 +13,12 @@ export interface LabOptions {
   readonly json: boolean;
   readonly keep: boolean;
   readonly pcap?: string;
+  /** fig1a: 2 or 3. */
   readonly members: number;
+  /** fig1b: who is behind a proxy. */
+  readonly topology: Topology;
+  /** fig1b: link 141 exists. */
+  readonly link: boolean;
   /** Heartbeat interval in milliseconds and how many may be missed; absent: what the scheduling allows. */
   readonly intervalMs?: number;
   readonly misses?: number;
@@ -37,18 +43,26 @@ ${Object.entries(scenarioSummaries)
 
 options
   --fault NAME    what to break (power):
-${faultNames.map((name) => `                    ${name.padEnd(12)}${faultByName(name).summary}`).join('\n')}
+${faultLines(faultNames)}
+                  and in fig1b:
+${faultLines(proxyFaultNames)}
   --trials N      so many faults, one after the other (1)
   --json          one JSON object on standard output
   --keep          stay inside afterwards, to look around and play
   --pcap FILE     every frame that enters the switch or the cable, as pcapng
-  --members N     2 or 3 machines in the group (2)
+  --members N     fig1a: 2 or 3 machines in the group (2)
+  --topology NAME fig1b: each member has a proxy (both), only the primary (one), both the same one (shared)
+  --no-link       fig1b: no direct link; the members hear each other through the proxies only
   --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
   --misses N      missed heartbeats that mean death (3)
   --system NAME   understudy, or keepalived for comparison
   --stream        a TCP stream (iperf3) from host-b to the active machine's own address all the while
   --stream-rate R hold it to R bits a second, such as 200M (no limit)
 `;
+
+function faultLines(names: readonly FaultName[]): string {
+  return names.map((name) => `                    ${name.padEnd(14)}${faultByName(name).summary}`).join('\n');
+}
 
 const options = {
   fault: { type: 'string', default: 'power' },
@@ -57,6 +71,8 @@ const options = {
   keep: { type: 'boolean', default: false },
   pcap: { type: 'string' },
   members: { type: 'string', default: '2' },
+  topology: { type: 'string', default: 'both' },
+  'no-link': { type: 'boolean', default: false },
   interval: { type: 'string' },
   misses: { type: 'string' },
   system: { type: 'string', default: 'understudy' },
@@ -74,20 +90,21 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     throw new UsageError(`give one scenario: ${Object.keys(scenarioSummaries).join(', ')}`);
   }
   if (!isFaultName(values.fault)) {
-    throw new UsageError(`--fault ${values.fault}: no such fault; there are ${faultNames.join(', ')}`);
+    const names = [...faultNames, ...proxyFaultNames].join(', ');
+    throw new UsageError(`--fault ${values.fault}: no such fault; there are ${names}`);
   }
-  const { system } = values;
+  const { system, topology } = values;
   if (system !== 'understudy' && system !== 'keepalived') {
     throw new UsageError(`--system ${system}: it is understudy or keepalived`);
   }
-  if (faultByName(values.fault).only === 'understudy' && system !== 'understudy') {
-    throw new UsageError(`--fault ${values.fault} has no counterpart in ${system}`);
+  if (!isTopology(topology)) {
+    throw new UsageError(`--topology ${topology}: there are ${topologies.join(', ')}`);
   }
   const { 'stream-rate': rate } = values;
   if (rate !== undefined && !/^[1-9]\d*[KMG]?$/.test(rate)) {
     throw new UsageError(`--stream-rate ${rate}: bits a second are needed, such as 200M or 1G`);
   }
-  return {
+  const parsed: LabOptions = {
     scenario,
     fault: values.fault,
     trials: number('trials', values.trials, 1, 100_000),
@@ -95,6 +112,8 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     keep: values.keep,
     ...(values.pcap === undefined ? {} : { pcap: capturePath(values.pcap) }),
     members: number('members', values.members, 2, 3),
+    topology,
+    link: !values['no-link'],
     ...(values.interval === undefined
       ? {}
       : { intervalMs: number('interval', values.interval, 1, 10_000, true) }),
@@ -103,6 +122,33 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     stream: values.stream || rate !== undefined,
     ...(rate === undefined ? {} : { streamRate: rate }),
   };
+  const objection = contradiction(parsed);
+  if (objection !== undefined) throw new UsageError(objection);
+  return parsed;
+}
+
+function isTopology(text: string): text is Topology {
+  return topologies.some((topology) => topology === text);
+}
+
+/** Why these options do not go together, or undefined when they do. */
+function contradiction({ scenario, fault, system, topology, link, members }: LabOptions): string | undefined {
+  const { only, at } = faultByName(fault);
+  if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
+  if (scenario === 'fig1a') {
+    if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
+    return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b' : undefined;
+  }
+  if (system !== 'understudy') return `--system ${system} has no proxies; it can play fig1a`;
+  if (members !== 2) return '--members: fig1b has two';
+  if (topology === 'shared' && at === 'proxy')
+    return `--fault ${fault}: nobody else would answer with one proxy`;
+  if (topology === 'shared' && fault === 'lan')
+    return '--fault lan: with one proxy there is nobody to part it from';
+  if (!link && fault === 'cable') return '--fault cable: there is none with --no-link';
+  if (!link && fault === 'lan')
+    return '--fault lan: with --no-link the members would not hear each other at all';
+  return undefined;
 }
 
 function split(argv: readonly string[]): ReturnType<typeof parse> {

@@ -6,12 +6,18 @@ import type { Occurrence, Problem, Status } from '../api/types.ts';
 /** How long an answer may take before the daemon counts as not answering, milliseconds. */
 const answerTimeoutMs = 2000;
 
-function call(socketPath: string, method: string, path: string, body?: object): Promise<IncomingMessage> {
+function call(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: object,
+  timeoutMs: number = answerTimeoutMs,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const outgoing = request({ socketPath, method, path, headers, agent: false }, resolve);
-    outgoing.setTimeout(answerTimeoutMs, () => {
-      outgoing.destroy(new Error(`no answer on ${socketPath} within ${answerTimeoutMs} ms`));
+    outgoing.setTimeout(timeoutMs, () => {
+      outgoing.destroy(new Error(`no answer on ${socketPath} within ${timeoutMs} ms`));
     });
     outgoing.on('error', reject);
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
@@ -24,9 +30,9 @@ async function text(response: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** Rejects when the daemon does not answer. */
-export async function readStatus(socketPath: string): Promise<Status> {
-  return JSON.parse(await text(await call(socketPath, 'GET', '/v1/status'))) as Status;
+/** Rejects when the daemon does not answer in time. */
+export async function readStatus(socketPath: string, timeoutMs?: number): Promise<Status> {
+  return JSON.parse(await text(await call(socketPath, 'GET', '/v1/status', undefined, timeoutMs))) as Status;
 }
 
 /** Asks for a planned switchover; rejects with the daemon's words when it refuses. */

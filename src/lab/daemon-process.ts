@@ -3,19 +3,30 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 
 export interface DaemonProcess {
-  /** `ip netns exec` replaces itself by the command: this is the daemon's own id and its group's. */
+  /** `ip netns exec` and `setpriv` replace themselves by the command: this is the daemon's own id and its group's. */
   readonly pid: number;
   readonly ended: () => boolean;
+  /** Ends the group at once. */
+  readonly kill: () => void;
 }
 
-/** Output goes to the open file `logFd`, which is closed here. Throws when the process cannot be made. */
+/**
+ * It ends with this process, however that ends. Output goes to the open file `logFd`, which is closed here. Throws when
+ * the process cannot be made.
+ */
 export function spawnDaemon(namespace: string, command: readonly string[], logFd: number): DaemonProcess {
-  const child: ChildProcess = spawn('ip', ['netns', 'exec', namespace, ...command], {
+  const mortal = ['setpriv', '--pdeathsig', 'KILL', ...command];
+  const child: ChildProcess = spawn('ip', ['netns', 'exec', namespace, ...mortal], {
     stdio: ['ignore', logFd, logFd],
     detached: true,
   });
   closeSync(logFd);
   // A missing `ip` shows as an ended process.
   child.on('error', () => undefined);
-  return { pid: child.pid ?? 0, ended: () => child.exitCode !== null || child.signalCode !== null };
+  const { pid = 0 } = child;
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const kill = (): void => {
+    if (pid !== 0 && !ended()) process.kill(-pid, 'SIGKILL');
+  };
+  return { pid, ended, kill };
 }

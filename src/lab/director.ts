@@ -1,14 +1,15 @@
 /** Runs the machines of one lab: starts them, strikes, mends, and asks the stations what they saw. */
 import { monotonicUs } from '../linux/clock.ts';
-import { isIpv4, parseIp, writeIpv4, writeIpv6 } from '../wire/address.ts';
 import type { Deed, Fault } from './fault.ts';
-import { type LabPlan, type MemberPlan, switchNamespace } from './plan.ts';
+import { nodesOf, placeOf, proxyOf } from './layout.ts';
+import type { LabPlan, MemberPlan, NodePlan } from './plan.ts';
 import type { ProbeCommand, ProbeEvent, ProbeOptions, ProbeTarget } from './probe.ts';
 import type { ProbeSummary } from './probe-record.ts';
 import type { ServiceOptions } from './service.ts';
 import { Station, scriptPath } from './station.ts';
 import type { Stream } from './stream.ts';
-import type { CaptureVerdict, Step, SwitchCommand, SwitchOptions } from './switch.ts';
+import type { Step } from './switch.ts';
+import { Switchboard } from './switchboard.ts';
 import type { System } from './system.ts';
 import type { Witnessed } from './timeline.ts';
 import { until } from './until.ts';
@@ -24,6 +25,14 @@ export interface DirectorOptions {
   readonly progress: (line: string) => void;
 }
 
+/** What the capture at the switch says of a takeover. */
+export interface CaptureVerdict {
+  /** When the first announcement of the successor's place entered the switch after the fault, if that is another one. */
+  readonly announcedUs: number | null;
+  /** Frames with a service address as source that left the victim when it was fenced. */
+  readonly victimFrames: number;
+}
+
 /** The service's health port on every member's loopback. */
 export const healthPort = 7007;
 
@@ -32,6 +41,8 @@ const stationPriority = 5;
 const mainIntervalUs = 500;
 const sideIntervalUs = 10_000;
 const readyTimeoutMs = 20_000;
+/** How long after a frame entered the switch the capture may read and stamp it, microseconds. */
+const captureLateUs = { fifo: 0, ordinary: 50_000 };
 /** How often a wait is explained, milliseconds. */
 const patienceMs = 2000;
 
@@ -43,8 +54,9 @@ export class Director {
   readonly mainStream: string;
   /** Up to here the daemons' reports belong to trials that are over, CLOCK_MONOTONIC microseconds. */
   judgedUntilUs = 0;
+  /** What was heard at the switch. */
+  readonly switchboard: Switchboard;
   readonly #options: DirectorOptions;
-  readonly #switch: Station<SwitchCommand>;
   readonly #services = new Map<string, Station<never>>();
   readonly #probes: {
     readonly station: Station<ProbeCommand, ProbeEvent>;
@@ -59,18 +71,20 @@ export class Director {
     this.system = options.system;
     this.progress = options.progress;
     this.mainStream = `${options.plan.hosts[0]?.name} ${options.plan.service4}`;
-    this.#switch = Station.start({
-      namespace: switchNamespace,
-      script: scriptPath('switch'),
-      options: this.#switchOptions(),
+    const { pcap } = options;
+    this.switchboard = new Switchboard(options.plan, {
+      fifoPriority: this.#fifoPriority,
+      ...(pcap === undefined ? {} : { pcap }),
     });
   }
 
   /** Starts services, daemons and probes; resolves when one member is active and every host is answered. */
   async open(): Promise<void> {
     for (const member of this.plan.members) this.#startService(member);
-    this.progress(`starting ${this.plan.members.length} daemons (${this.system.name})`);
-    await Promise.all(this.plan.members.map((member) => this.system.start(member)));
+    const { proxies, members } = this.plan;
+    this.progress(`starting ${proxies.length + members.length} daemons (${this.system.name})`);
+    await Promise.all(proxies.map((proxy) => this.system.start(proxy)));
+    await Promise.all(members.map((member) => this.system.start(member)));
     const active = await this.#one();
     this.progress(`${active.name} is active; the hosts use the service`);
     for (const host of this.plan.hosts) this.#startProbe(host.name);
@@ -101,27 +115,42 @@ export class Director {
     await this.#options.stream?.aim(member);
   }
 
-  /** Does the fault to the victim; resolves to its instant, microseconds. */
+  /** The machine that the fault is done to while `victim` is active; throws when there is none. */
+  struck(fault: Fault, victim: MemberPlan): NodePlan {
+    const struck = fault.at === 'proxy' ? proxyOf(victim, this.plan) : victim;
+    if (struck === undefined) throw new Error(`${victim.name} has no proxy`);
+    return struck;
+  }
+
+  /** Does the fault while `victim` is active; resolves to its instant, microseconds. */
   async strike(fault: Fault, victim: MemberPlan): Promise<number> {
-    const deeds = fault.strike(victim, this.plan);
-    if (deeds.length > 0) return await this.act(deeds, victim);
-    if (this.system.switchover === undefined)
-      throw new Error(`${this.system.name} has no planned switchover`);
+    const struck = this.struck(fault, victim);
+    const deeds = fault.strike(struck, this.plan);
+    if (deeds.length > 0) return await this.act(deeds, struck);
     const atUs = monotonicUs();
-    await this.system.switchover(victim);
+    await this.switchOver(victim);
     return atUs;
   }
 
-  /** Undoes the fault and starts again what died. */
-  async mend(fault: Fault, victim: MemberPlan): Promise<void> {
-    const deeds = fault.mend(victim, this.plan);
-    if (deeds.length > 0) await this.act(deeds, victim);
-    if (fault.dead === 'nothing') return;
+  /** A planned switchover away from `from`; resolves when it was begun. */
+  async switchOver(from: MemberPlan): Promise<void> {
+    if (this.system.switchover === undefined)
+      throw new Error(`${this.system.name} has no planned switchover`);
+    await this.system.switchover(from);
+  }
+
+  /** Undoes the fault and starts again what died; resolves to the instant of the first, microseconds. */
+  async mend(fault: Fault, victim: MemberPlan): Promise<number> {
+    const struck = this.struck(fault, victim);
+    const deeds = fault.mend(struck, this.plan);
+    const atUs = deeds.length > 0 ? await this.act(deeds, struck) : monotonicUs();
+    if (fault.dead === 'nothing') return atUs;
     this.progress(
-      `${victim.name} is ${fault.dead === 'machine' ? 'repaired and switched on' : 'started'} again`,
+      `${struck.name} is ${fault.dead === 'machine' ? 'repaired and switched on' : 'started'} again`,
     );
-    if (fault.dead === 'machine') this.#startService(victim);
-    await this.system.start(victim);
+    if (fault.dead === 'machine' && struck === victim) this.#startService(victim);
+    await this.system.start(struck);
+    return atUs;
   }
 
   /** The member that answers every stream now, or undefined when they differ or none does. */
@@ -153,36 +182,38 @@ export class Director {
     /** From here on the victim may speak again. */
     readonly untilUs: number;
   }): Promise<CaptureVerdict> {
-    if (o.successor === undefined || o.successor === o.victim) return { announcedUs: null, victimFrames: 0 };
-    return await this.#switch.ask<CaptureVerdict>({
-      do: 'judge',
-      successorPort: o.successor.lanPort,
-      victimPort: o.victim.lanPort,
-      faultUs: o.faultAt,
-      voicesAfterUs: Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs),
-      voicesUntilUs: o.untilUs,
-    });
+    const { successor, victim, untilUs } = o;
+    if (successor === undefined || successor === victim) return { announcedUs: null, victimFrames: 0 };
+    const lateUs = this.fifo ? captureLateUs.fifo : captureLateUs.ordinary;
+    const sinceUs = Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs) + lateUs;
+    const place = placeOf(successor, this.plan);
+    const moved = place !== placeOf(victim, this.plan);
+    return {
+      announcedUs: moved ? await this.switchboard.firstClaim(place, o.faultAt) : null,
+      victimFrames: await this.switchboard.voices(victim, { sinceUs, untilUs }),
+    };
   }
 
   /** Every report of every daemon so far. */
   occurrences(): Witnessed[] {
-    return this.plan.members.flatMap((member) =>
-      this.system.occurrences(member).map((occurrence) => ({ member: member.name, occurrence })),
+    return nodesOf(this.plan).flatMap((node) =>
+      this.system.occurrences(node).map((occurrence) => ({ member: node.name, occurrence })),
     );
   }
 
   lastWords(): string {
-    return this.plan.members
-      .map((m) => `${m.name}: ${this.system.lastWords(m) || 'said nothing'}`)
+    return nodesOf(this.plan)
+      .map((node) => `${node.name}: ${this.system.lastWords(node) || 'said nothing'}`)
       .join('\n');
   }
 
-  /** Ends the stations in order, so that the capture file is complete. The daemons end with the lab. */
+  /** Ends the daemons, and the stations so that the capture file is complete. */
   async close(): Promise<void> {
     this.#options.stream?.close();
-    this.#switch.close();
+    this.system.kill();
+    for (const service of this.#services.values()) service.close();
     for (const { station } of this.#probes) station.close();
-    await this.#switch.ended;
+    await this.switchboard.close();
   }
 
   async #one(): Promise<MemberPlan> {
@@ -202,20 +233,20 @@ export class Director {
     return active;
   }
 
-  /** Does deeds to `victim`; resolves to the instant just before the first, microseconds. */
-  act(deeds: readonly Deed[], victim: MemberPlan): Promise<number> {
-    return this.#switch.ask<number>({ do: 'act', steps: deeds.map((deed) => this.#resolve(deed, victim)) });
+  /** Does deeds to a machine; resolves to the instant just before the first, microseconds. */
+  act(deeds: readonly Deed[], struck: NodePlan): Promise<number> {
+    return this.switchboard.act(deeds.map((deed) => this.#resolve(deed, struck)));
   }
 
-  #resolve(deed: Deed, victim: MemberPlan): Step {
+  #resolve(deed: Deed, struck: NodePlan): Step {
     if (deed.kind !== 'signal') return deed;
-    const daemon = this.system.target(victim);
-    const service = this.#services.get(victim.name)?.pid ?? 0;
+    const daemon = this.system.target(struck);
+    const service = this.#services.get(struck.name)?.pid;
     // A machine that loses power takes whole process groups with it: the daemon's checks, too.
-    const stream = this.#options.stream?.serverOn(victim);
-    const machine = [-Math.abs(daemon), -service, ...(stream === undefined ? [] : [-stream])];
-    const pids = { daemon: [daemon], service: [service], machine }[deed.to];
-    if (pids.includes(0)) throw new Error(`${victim.name} has no running ${deed.to}`);
+    const stream = this.#options.stream?.serverOn(struck);
+    const machine = [Math.abs(daemon), service ?? [], stream ?? []].flat().map((pid) => -pid);
+    const pids = { daemon: [daemon], service: [service ?? 0], machine }[deed.to];
+    if (pids.some((pid) => pid === 0)) throw new Error(`${struck.name} has no running ${deed.to}`);
     return { kind: 'signal', signal: deed.signal, pids };
   }
 
@@ -242,8 +273,8 @@ export class Director {
       { localAddress: host.address6, address: this.plan.service6, port, intervalUs: sideIntervalUs },
     ];
     const streams = targets.map((target) => `${host.name} ${target.address}`);
-    const fifoPriority = this.#options.fifo ? stationPriority : 0;
-    const options: ProbeOptions = { interface: 'eth0', targets, fifoPriority };
+    const fifoPriority = this.#fifoPriority;
+    const options: ProbeOptions = { interface: host.interface, targets, fifoPriority };
     const station = Station.start<ProbeCommand, ProbeEvent>({
       namespace: host.name,
       script: scriptPath('probe'),
@@ -253,29 +284,12 @@ export class Director {
     this.#probes.push({ station, streams });
   }
 
-  #switchOptions(): SwitchOptions {
-    const { members, hosts, service4, service6 } = this.plan;
-    const pcap = this.#options.pcap;
-    return {
-      ports: [
-        ...members.map((m) => m.lanPort),
-        ...hosts.map((h) => h.lanPort),
-        ...members.flatMap((m) => m.cable?.port ?? []),
-      ],
-      watched: members.length,
-      service4: [...addressBytes(service4)],
-      service6: [...addressBytes(service6)],
-      ...(pcap === undefined ? {} : { pcap }),
-      fifoPriority: this.#options.fifo ? stationPriority : 0,
-    };
+  /** The stations run under real-time scheduling. */
+  get fifo(): boolean {
+    return this.#options.fifo;
   }
-}
 
-function addressBytes(text: string): Uint8Array {
-  const address = parseIp(text);
-  if (address === undefined) throw new Error(`${text} is no IP address`);
-  const bytes = new Uint8Array(isIpv4(address) ? 4 : 16);
-  if (isIpv4(address)) writeIpv4(bytes, 0, address);
-  else writeIpv6(bytes, 0, address);
-  return bytes;
+  get #fifoPriority(): number {
+    return this.fifo ? stationPriority : 0;
+  }
 }

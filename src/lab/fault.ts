@@ -1,5 +1,6 @@
 /** The faults by name: what is done to whom from outside, what must follow, and how it is undone. */
-import type { LabPlan, MemberPlan } from './plan.ts';
+import { cablePorts, darkPorts, nodesOnLan, ownPorts } from './layout.ts';
+import type { LabPlan, NodePlan } from './plan.ts';
 
 /** One deed of the injector. All are system calls made from the switch's namespace; none speaks to a daemon. */
 export type Deed =
@@ -9,35 +10,41 @@ export type Deed =
   | { readonly kind: 'mute'; readonly on: boolean; readonly ports: readonly string[] }
   /** Ports that drop what they would send to each other; all else passes. */
   | { readonly kind: 'part'; readonly on: boolean; readonly ports: readonly string[] }
-  /** A signal to the victim's daemon, to its service, or to every process of the machine. */
+  /** A signal to the struck machine's daemon, to its service, or to every process of the machine. */
   | { readonly kind: 'signal'; readonly signal: SignalName; readonly to: 'daemon' | 'service' | 'machine' };
 
 export type SignalName = 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
 
+/** What can happen to any machine that runs a daemon. */
+type Harm = 'power' | 'silent' | 'kill' | 'freeze' | 'stop';
+
 export type FaultName =
-  | 'power'
-  | 'silent'
-  | 'kill'
-  | 'freeze'
-  | 'stop'
+  | Harm
   | 'switchover'
   | 'cable'
   | 'lan'
-  | 'check';
+  | 'check'
+  | 'proxy'
+  | 'proxy-silent'
+  | 'proxy-kill'
+  | 'proxy-freeze'
+  | 'proxy-stop';
 
 export interface Fault {
   readonly summary: string;
   /** What must follow: another member answers, or nobody outside notices anything. */
   readonly expect: 'takeover' | 'nothing';
+  /** Which machine is struck: the active member's, or its proxy's. */
+  readonly at: 'member' | 'proxy';
   /** In this order, starting at the moment that is stamped as the fault's. Empty: the operator's command instead. */
-  readonly strike: (victim: MemberPlan, plan: LabPlan) => readonly Deed[];
+  readonly strike: (struck: NodePlan, plan: LabPlan) => readonly Deed[];
   /** Undoes it; processes that died are started again afterwards. */
-  readonly mend: (victim: MemberPlan, plan: LabPlan) => readonly Deed[];
+  readonly mend: (struck: NodePlan, plan: LabPlan) => readonly Deed[];
   /** What has to be started again. */
   readonly dead: 'machine' | 'daemon' | 'nothing';
-  /** The kernel of the victim's machine goes on, and its lease ends only by itself. */
+  /** The kernel of the struck machine goes on, and its lease ends only by itself. */
   readonly lingers?: boolean;
-  /** The victim lives on, alone. */
+  /** The struck machine lives on, alone. */
   readonly mutes?: boolean;
   /** The service's health port is checked by the daemons. */
   readonly checked?: boolean;
@@ -45,69 +52,57 @@ export interface Fault {
   readonly only?: 'understudy';
 }
 
-/** Both ends of the direct cable: a cable that is cut or whose other machine is dead has no carrier at either end. */
-function cablePorts(plan: LabPlan): string[] {
-  return plan.members.flatMap((member) => member.cable?.port ?? []);
-}
-
-function allPorts(victim: MemberPlan, plan: LabPlan): string[] {
-  return victim.cable === undefined ? [victim.lanPort] : [victim.lanPort, ...cablePorts(plan)];
-}
-
-function ownPorts(victim: MemberPlan): string[] {
-  return victim.cable === undefined ? [victim.lanPort] : [victim.lanPort, victim.cable.port];
-}
-
 const none = (): readonly Deed[] => [];
 const signal = (name: SignalName, to: 'daemon' | 'service' | 'machine') => (): readonly Deed[] => [
   { kind: 'signal', signal: name, to },
 ];
 
-const faults: Record<FaultName, Fault> = {
+const harms: Record<Harm, Omit<Fault, 'summary' | 'at' | 'expect'>> = {
   power: {
-    summary: 'the machine loses its power: every link goes down, every process stops',
-    expect: 'takeover',
-    strike: (victim, plan) => [
-      { kind: 'links', on: false, ports: allPorts(victim, plan) },
+    strike: (struck, plan) => [
+      { kind: 'links', on: false, ports: darkPorts(struck, plan) },
       { kind: 'signal', signal: 'SIGKILL', to: 'machine' },
     ],
-    mend: (victim, plan) => [{ kind: 'links', on: true, ports: allPorts(victim, plan) }],
+    mend: (struck, plan) => [{ kind: 'links', on: true, ports: darkPorts(struck, plan) }],
     dead: 'machine',
   },
   silent: {
-    summary: 'the machine falls silent without any signal: carrier stays up, nothing passes',
-    expect: 'takeover',
-    strike: (victim) => [{ kind: 'mute', on: true, ports: ownPorts(victim) }],
-    mend: (victim) => [{ kind: 'mute', on: false, ports: ownPorts(victim) }],
+    strike: (struck) => [{ kind: 'mute', on: true, ports: ownPorts(struck) }],
+    mend: (struck) => [{ kind: 'mute', on: false, ports: ownPorts(struck) }],
     dead: 'nothing',
     mutes: true,
   },
-  kill: {
-    summary: 'the daemon dies (SIGKILL); the machine and the service go on',
-    expect: 'takeover',
-    strike: signal('SIGKILL', 'daemon'),
-    mend: none,
-    dead: 'daemon',
-    lingers: true,
-  },
+  kill: { strike: signal('SIGKILL', 'daemon'), mend: none, dead: 'daemon', lingers: true },
   freeze: {
-    summary: 'the daemon is frozen (SIGSTOP) and wakes up again after the takeover (SIGCONT)',
-    expect: 'takeover',
     strike: signal('SIGSTOP', 'daemon'),
     mend: signal('SIGCONT', 'daemon'),
     dead: 'nothing',
     lingers: true,
   },
-  stop: {
-    summary: 'the daemon is stopped in order (SIGTERM)',
-    expect: 'takeover',
-    strike: signal('SIGTERM', 'daemon'),
-    mend: none,
-    dead: 'daemon',
-  },
+  stop: { strike: signal('SIGTERM', 'daemon'), mend: none, dead: 'daemon' },
+};
+
+function toMember(harm: Harm, summary: string): Fault {
+  return { summary, at: 'member', expect: 'takeover', ...harms[harm] };
+}
+
+function toProxy(harm: Harm, summary: string): Fault {
+  return { summary, at: 'proxy', expect: 'takeover', ...harms[harm], only: 'understudy' };
+}
+
+const faults: Record<FaultName, Fault> = {
+  power: toMember('power', 'the machine loses its power: every link goes down, every process stops'),
+  silent: toMember('silent', 'the machine falls silent without any signal: carrier stays up, nothing passes'),
+  kill: toMember('kill', 'the daemon dies (SIGKILL); the machine and the service go on'),
+  freeze: toMember(
+    'freeze',
+    'the daemon is frozen (SIGSTOP) and wakes up again after the takeover (SIGCONT)',
+  ),
+  stop: toMember('stop', 'the daemon is stopped in order (SIGTERM)'),
   switchover: {
     summary: 'the operator asks for a planned switchover',
     expect: 'takeover',
+    at: 'member',
     strike: none,
     mend: none,
     dead: 'nothing',
@@ -116,30 +111,51 @@ const faults: Record<FaultName, Fault> = {
   cable: {
     summary: 'the direct link between the members is cut; the LAN stays',
     expect: 'nothing',
-    strike: (_victim, plan) => [{ kind: 'links', on: false, ports: cablePorts(plan) }],
-    mend: (_victim, plan) => [{ kind: 'links', on: true, ports: cablePorts(plan) }],
+    at: 'member',
+    strike: (_struck, plan) => [{ kind: 'links', on: false, ports: cablePorts(plan) }],
+    mend: (_struck, plan) => [{ kind: 'links', on: true, ports: cablePorts(plan) }],
     dead: 'nothing',
     only: 'understudy',
   },
   lan: {
-    summary: 'the LAN passes nothing between the members; hosts reach both, the cable stays',
+    summary: 'the LAN passes nothing between the daemons on it; hosts reach all, the direct link stays',
     expect: 'nothing',
-    strike: (_victim, plan) => [{ kind: 'part', on: true, ports: plan.members.map((m) => m.lanPort) }],
-    mend: (_victim, plan) => [{ kind: 'part', on: false, ports: plan.members.map((m) => m.lanPort) }],
+    at: 'member',
+    strike: (_struck, plan) => [{ kind: 'part', on: true, ports: lanPorts(plan) }],
+    mend: (_struck, plan) => [{ kind: 'part', on: false, ports: lanPorts(plan) }],
     dead: 'nothing',
     only: 'understudy',
   },
   check: {
     summary: 'the service on the active machine fails its health check',
     expect: 'takeover',
+    at: 'member',
     strike: signal('SIGUSR1', 'service'),
     mend: signal('SIGUSR2', 'service'),
     dead: 'nothing',
     checked: true,
   },
+  proxy: toProxy('power', 'the active member’s proxy loses its power: its links go down, its processes stop'),
+  'proxy-silent': toProxy('silent', 'the proxy falls silent without any signal: carrier up, nothing passes'),
+  'proxy-kill': toProxy('kill', 'the proxy’s daemon dies (SIGKILL); its kernel goes on'),
+  'proxy-freeze': toProxy('freeze', 'the proxy’s daemon is frozen (SIGSTOP) and wakes up again (SIGCONT)'),
+  'proxy-stop': toProxy('stop', 'the proxy’s daemon is stopped in order (SIGTERM)'),
 };
 
-export const faultNames = Object.keys(faults) as readonly FaultName[];
+function lanPorts(plan: LabPlan): string[] {
+  return nodesOnLan(plan).map(({ lanPort }) => lanPort);
+}
+
+/** Of members, the link and the LAN: possible with and without proxies. */
+export const faultNames: readonly FaultName[] = named('member');
+
+export const proxyFaultNames: readonly FaultName[] = named('proxy');
+
+function named(at: Fault['at']): readonly FaultName[] {
+  return Object.keys(faults)
+    .filter((name) => isFaultName(name))
+    .filter((name) => faults[name].at === at);
+}
 
 export function isFaultName(text: string): text is FaultName {
   return Object.hasOwn(faults, text);

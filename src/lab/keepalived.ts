@@ -4,8 +4,9 @@ import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import type { Occurrence } from '../api/types.ts';
 import { type DaemonProcess, spawnDaemon } from './daemon-process.ts';
-import type { LabPlan, MemberPlan } from './plan.ts';
-import type { System, View } from './system.ts';
+import type { LabPlan, MemberPlan, NodePlan } from './plan.ts';
+import type { View } from './readiness.ts';
+import type { System } from './system.ts';
 import { inNamespace, ip } from './topology.ts';
 import { until } from './until.ts';
 
@@ -53,7 +54,7 @@ export class Keepalived implements System {
     }
   }
 
-  async start(member: MemberPlan): Promise<void> {
+  async start(member: NodePlan): Promise<void> {
     const file = (suffix: string): string => join(directory, `${member.name}.${suffix}`);
     const former = this.#daemons.get(member.name);
     if (former !== undefined) await until(`${member.name}'s former daemon has ended`, former.ended);
@@ -73,7 +74,7 @@ export class Keepalived implements System {
   }
 
   /** Its group: a parent that only watches, and the process that speaks VRRP. */
-  target(member: MemberPlan): number {
+  target(member: NodePlan): number {
     return -(this.#daemons.get(member.name)?.pid ?? 0);
   }
 
@@ -95,12 +96,16 @@ export class Keepalived implements System {
     return [];
   }
 
-  lastWords(member: MemberPlan): string {
+  lastWords(member: NodePlan): string {
     return readFileSync(join(directory, `${member.name}.log`), 'utf8')
       .trim()
       .split('\n')
       .slice(-5)
       .join('\n');
+  }
+
+  kill(): void {
+    for (const daemon of this.#daemons.values()) daemon.kill();
   }
 
   #configuration(member: MemberPlan): string {

@@ -3,32 +3,86 @@
  * (RFC 5737, RFC 3849); everything lives in namespaces of the lab's own, never on the machine's interfaces.
  */
 
-/** A machine of the redundant group. */
-export interface MemberPlan {
-  readonly name: string;
-  /** Member id, 1..3. */
-  readonly id: number;
+/** A machine on a network: its interface there, and the bridge that stands for the network. */
+export interface Attachment {
+  /** The interface's name in the machine. */
+  readonly interface: string;
   readonly mac: string;
   readonly address4: string;
+  /** Length of the IPv4 network's prefix; the IPv6 network's is 64. */
+  readonly prefix4: number;
+  /** Absent where only daemons speak: on a direct link. */
+  readonly address6?: string;
+  readonly bridge: string;
+}
+
+/** An attachment with the bridge's port that it is plugged into. */
+export interface Wire extends Attachment {
+  readonly port: string;
+}
+
+/** A machine with the attachment that matters most: where the hosts, or the proxy that serves them, reach it. */
+export interface MachinePlan extends Attachment {
+  readonly name: string;
   readonly address6: string;
-  /** Its port on the switch. */
+  /** Its port on the switch of the hosts' LAN, or of its segment behind a proxy. */
   readonly lanPort: string;
-  /** The other end of its direct cable, in the middle box, and its address there; absent without a cable. */
-  readonly cable?: { readonly port: string; readonly address: string; readonly mac: string };
 }
 
 /** A machine that only uses the service: an ordinary kernel at its default settings. */
-export interface HostPlan {
-  readonly name: string;
-  readonly mac: string;
-  readonly address4: string;
+export interface HostPlan extends MachinePlan {}
+
+/** A machine that runs a daemon. */
+export interface NodePlan extends MachinePlan {
+  /** 1..65535, unique. */
+  readonly id: number;
+}
+
+/** A machine of the redundant group; ids 1..3. */
+export interface MemberPlan extends NodePlan {
+  /** Its direct link to the other one, through a middle box; absent without one. */
+  readonly cable?: Wire;
+  /** The proxy that serves it to the hosts; absent: it is on their LAN itself. */
+  readonly proxy?: string;
+}
+
+/** A proxy's wire to a member: the segment that the two share, and nobody else. */
+export interface Segment extends Wire {
+  readonly member: string;
   readonly address6: string;
-  readonly lanPort: string;
+}
+
+/** An ARP proxy server: one side on the hosts' LAN, one for each member that it serves. */
+export interface ProxyPlan extends NodePlan {
+  readonly segments: readonly Segment[];
+}
+
+/** A path for the daemons' control datagrams, as the configuration has it. */
+export interface PathPlan {
+  readonly name: string;
+  readonly id: number;
+  readonly kind: 'cable' | 'lan';
+  /** UDP and TCP port. */
+  readonly port: number;
+  /** Routers on the way. */
+  readonly hops?: number;
+  /** By the machine's name. */
+  readonly ends: Readonly<Record<string, { readonly interface: string; readonly address: string }>>;
+}
+
+/** A route that a machine is given when it is built. */
+export interface RoutePlan {
+  readonly machine: string;
+  readonly to: string;
+  readonly via: string;
 }
 
 export interface LabPlan {
   readonly members: readonly MemberPlan[];
+  readonly proxies: readonly ProxyPlan[];
   readonly hosts: readonly HostPlan[];
+  readonly paths: readonly PathPlan[];
+  readonly routes: readonly RoutePlan[];
   /** The shared logical addresses. */
   readonly service4: string;
   readonly service6: string;
@@ -36,11 +90,11 @@ export interface LabPlan {
   readonly servicePort: number;
 }
 
-/** The namespace that holds the switch, the middle box of the cable, the fault injector and the capture. */
+/** The namespace that holds every bridge, the fault injector and the capture. */
 export const switchNamespace = 'switch';
-/** The bridge that is the LAN's switch, and the one in the middle of the cable. */
+/** The bridge that is the switch of the hosts' LAN. */
 export const lanBridge = 'lan';
-export const cableBridge = 'cable';
+const cableBridge = 'cable';
 
 const memberNames = ['primary', 'redundant', 'third'] as const;
 
@@ -48,28 +102,51 @@ const memberNames = ['primary', 'redundant', 'third'] as const;
 export function planFig1a(memberCount: number): LabPlan {
   const members = memberNames.slice(0, memberCount).map((name, index): MemberPlan => {
     const id = index + 1;
-    const member = {
-      name,
-      id,
-      mac: `02:00:00:00:00:0${id}`,
-      address4: `192.0.2.${id}`,
-      address6: `2001:db8:0:1::${id}`,
-      lanPort: `lan-${name}`,
-    };
+    const member: MemberPlan = { name, id, ...onLan(name, id, `02:00:00:00:00:0${id}`) };
     if (index > 1) return member;
-    return {
-      ...member,
-      cable: { port: `cab-${name}`, address: `198.51.100.${id}`, mac: `02:00:00:00:01:0${id}` },
+    const cable: Wire = {
+      interface: 'cable0',
+      mac: `02:00:00:00:01:0${id}`,
+      address4: `198.51.100.${id}`,
+      prefix4: 30,
+      bridge: cableBridge,
+      port: `cab-${name}`,
     };
+    return { ...member, cable };
   });
-  const hosts = ['a', 'b'].map(
-    (letter, index): HostPlan => ({
-      name: `host-${letter}`,
-      mac: `02:00:00:00:00:a${index + 1}`,
-      address4: `192.0.2.${101 + index}`,
-      address6: `2001:db8:0:1::${101 + index}`,
-      lanPort: `lan-host-${letter}`,
-    }),
-  );
-  return { members, hosts, service4: '192.0.2.10', service6: '2001:db8:0:1::10', servicePort: 7 };
+  const cables = members.flatMap((m) => (m.cable === undefined ? [] : [{ ...m.cable, name: m.name }]));
+  const paths: PathPlan[] = [
+    { name: 'cable', id: 1, kind: 'cable', port: 7169, ends: ends(cables) },
+    { name: 'lan', id: 2, kind: 'lan', port: 7170, ends: ends(members) },
+  ];
+  return { members, proxies: [], hosts: planHosts(), paths, routes: [], ...service };
+}
+
+/** What the hosts use, and where. */
+export const service = { service4: '192.0.2.10', service6: '2001:db8:0:1::10', servicePort: 7 } as const;
+
+/** The hosts of every scenario. */
+export function planHosts(): HostPlan[] {
+  return ['a', 'b'].map((letter, index): HostPlan => {
+    const name = `host-${letter}`;
+    return { name, ...onLan(name, 101 + index, `02:00:00:00:00:a${index + 1}`), interface: 'eth0' };
+  });
+}
+
+/** A place on the hosts' LAN: `number` is the last part of both addresses. */
+export function onLan(name: string, number: number, mac: string): Omit<MachinePlan, 'name'> {
+  return {
+    interface: 'lan0',
+    mac,
+    address4: `192.0.2.${number}`,
+    prefix4: 24,
+    address6: `2001:db8:0:1::${number}`,
+    lanPort: `lan-${name}`,
+    bridge: lanBridge,
+  };
+}
+
+/** The ends of a path. */
+export function ends(of: readonly (Attachment & { readonly name: string })[]): PathPlan['ends'] {
+  return Object.fromEntries(of.map((at) => [at.name, { interface: at.interface, address: at.address4 }]));
 }

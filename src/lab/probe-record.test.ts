@@ -44,6 +44,14 @@ test('silence until the end of the window is a blackout until then', () => {
   assert.equal(summary.blackoutMs, (50_600 - (1100 + 19 * 500) - 500) / 1000);
 });
 
+test('an answer that came late was not lost, and its delay is told', () => {
+  const record = played((n) => (n === 30 ? undefined : 'primary'));
+  record.answer(30, 'redundant', 1000 + 30 * 500 + 20_000);
+  const summary = record.summary(window);
+  assert.equal(summary.lost, 0);
+  assert.equal(summary.lateMaxMs, 20);
+});
+
 test('a second answer and an answer to a forgotten request change nothing', () => {
   const record = new ProbeRecord(500, 4);
   for (let i = 0; i < 6; i++) record.send(i * 500);

@@ -8,6 +8,8 @@ export interface ProbeSummary {
   readonly lost: number;
   /** The longest time between two consecutive answers that reaches beyond the fault, minus one interval. */
   readonly blackoutMs: number;
+  /** The longest time between a request and its answer: one that waited somewhere is late, not lost. */
+  readonly lateMaxMs: number;
   /** The first answer from anyone but the victim after the fault; null when there was none. */
   readonly firstAnswerUs: number | null;
   /** Answers of the victim that arrived later than the first answer of a successor. */
@@ -16,6 +18,13 @@ export interface ProbeSummary {
   readonly stray: number;
   /** Answers by the name of the member that gave them. */
   readonly answers: Readonly<Record<string, number>>;
+}
+
+interface Answer {
+  readonly atUs: number;
+  /** Of the request. */
+  readonly sentAt: number;
+  readonly member: string;
 }
 
 /** One stream of requests with consecutive numbers; the last `capacity` (a power of two) are remembered. */
@@ -69,9 +78,11 @@ export class ProbeRecord {
     let gap = 0;
     let previous = window.fromUs;
     let first: number | null = null;
+    let lateMaxUs = 0;
     let late = 0;
     let stray = 0;
-    for (const { atUs, member } of answers.list) {
+    for (const { atUs, sentAt, member } of answers.list) {
+      lateMaxUs = Math.max(lateMaxUs, atUs - sentAt);
       if (atUs > window.faultUs) gap = Math.max(gap, atUs - previous);
       previous = atUs;
       counts[member] = (counts[member] ?? 0) + 1;
@@ -87,6 +98,7 @@ export class ProbeRecord {
       sent: answers.sent,
       lost: answers.sent - answers.list.length,
       blackoutMs: Math.max(0, Math.round(gap - this.intervalUs)) / 1000,
+      lateMaxMs: Math.round(lateMaxUs) / 1000,
       firstAnswerUs: first,
       late,
       stray,
@@ -95,11 +107,8 @@ export class ProbeRecord {
   }
 
   /** The answers to the requests of a window, in the order they arrived. */
-  #answersOf(
-    fromUs: number,
-    toUs: number,
-  ): { readonly sent: number; readonly list: readonly { readonly atUs: number; readonly member: string }[] } {
-    const list: { readonly atUs: number; readonly member: string }[] = [];
+  #answersOf(fromUs: number, toUs: number): { readonly sent: number; readonly list: readonly Answer[] } {
+    const list: Answer[] = [];
     let sent = 0;
     for (let number = Math.max(0, this.#next - this.#sentAt.length); number < this.#next; number++) {
       const slot = number & this.#mask;
@@ -107,7 +116,7 @@ export class ProbeRecord {
       if (sentAt < fromUs || sentAt > toUs) continue;
       sent++;
       const atUs = this.#answeredAt[slot] ?? 0;
-      if (atUs !== 0) list.push({ atUs, member: this.#members[this.#answeredBy[slot] ?? 0] ?? '' });
+      if (atUs !== 0) list.push({ atUs, sentAt, member: this.#members[this.#answeredBy[slot] ?? 0] ?? '' });
     }
     list.sort((a, b) => a.atUs - b.atUs);
     return { sent, list };

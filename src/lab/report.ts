@@ -1,22 +1,34 @@
 /** The lab's result for people. */
 import { faultByName, isFaultName } from './fault.ts';
+import { machinesOf } from './layout.ts';
 import type { LabPlan } from './plan.ts';
+import type { ProxyView } from './readiness.ts';
 import type { LabResult } from './result.ts';
 import type { TableEntry } from './topology.ts';
 import type { Trial } from './trial.ts';
 
+/** The patent's figures of the hosts' tables before and after. */
+const figures: Readonly<Record<string, readonly [before: string, after: string]>> = {
+  fig1a: ['2A', '2B'],
+  fig1b: ['3A', '3B'],
+};
+
 export function formatResult(result: LabResult): string {
+  const { plan } = result;
   const first = result.trials[0];
   const parts = [heading(result)];
   if (first !== undefined) {
+    const [before = '', after = ''] = figures[result.scenario] ?? [];
+    const active = (name: string): string => `${name} is active${behind(name, plan)}`;
     parts.push(
       table(
-        `Fig. 2A  the hosts' address tables before: ${first.victim} is active`,
+        `Fig. ${before}  the hosts' address tables before: ${active(first.victim)}`,
         'before',
         first,
-        result.plan,
+        plan,
       ),
-      table(`Fig. 2B  after: ${first.successor ?? 'nobody'} is active`, 'after', first, result.plan),
+      table(`Fig. ${after}  after: ${active(first.successor ?? 'nobody')}`, 'after', first, plan),
+      ...(plan.proxies.length > 0 ? [proxies(first)] : []),
       timeline(first),
       probe(first),
     );
@@ -24,6 +36,11 @@ export function formatResult(result: LabResult): string {
   if (result.trials.length > 1) parts.push(trialsTable(result.trials));
   parts.push(verdict(result));
   return `${parts.join('\n\n')}\n`;
+}
+
+function behind(member: string, plan: LabPlan): string {
+  const proxy = plan.members.find(({ name }) => name === member)?.proxy;
+  return proxy === undefined ? '' : ` behind ${proxy}`;
 }
 
 function heading(result: LabResult): string {
@@ -41,7 +58,7 @@ function heading(result: LabResult): string {
 
 function table(title: string, when: 'before' | 'after', trial: Trial, plan: LabPlan): string {
   const owners = new Map<string, string>();
-  for (const machine of [...plan.members, ...plan.hosts]) owners.set(machine.mac, machine.name);
+  for (const machine of machinesOf(plan)) owners.set(machine.mac, machine.name);
   const shared = [plan.service4, plan.service6];
   const lines = Object.entries(trial.hosts).flatMap(([host, tables]) =>
     tables[when].filter((entry) => shared.includes(entry.address)).map((entry) => row(host, entry, owners)),
@@ -55,9 +72,24 @@ function row(host: string, entry: TableEntry, owners: ReadonlyMap<string, string
   return `    ${host.padEnd(8)}${entry.address.padEnd(20)}${mac.padEnd(20)}${owner.padEnd(12)}${entry.state}`;
 }
 
+function proxies(trial: Trial): string {
+  const lines = Object.entries(trial.proxies).map(
+    ([name, { before, after }]) => `    ${name.padEnd(10)}${activity(before).padEnd(44)}${activity(after)}`,
+  );
+  const head = `    ${''.padEnd(10)}${'before'.padEnd(44)}after`;
+  return ['  Who answers ARP and neighbour discovery for the address', head, ...lines].join('\n');
+}
+
+function activity(view: ProxyView | null): string {
+  if (view === null) return 'says nothing';
+  const { state, answering, routesTo } = view;
+  return `${state}, ${answering ? 'answers' : 'silent'}, routes to ${routesTo ?? 'nobody'}`;
+}
+
 const moments = [
   ['detected', 'a surviving daemon saw it'],
   ['decided', 'and decided to take over'],
+  ['served', 'its proxy began to serve it'],
   ['announced', 'told the hosts (unsolicited ARP reply, neighbour advertisement)'],
   ['captureAnnounced', 'the announcement entered the switch (capture)'],
   ['firstAnswer', 'host-a has the first answer of the new one'],
@@ -81,12 +113,14 @@ function probe({ probe: p, returned, victim }: Trial): string {
   return [
     `  What host-a saw, asking every ${p.intervalUs / 1000} ms`,
     `    blackout ${p.blackoutMs.toFixed(2)} ms, ${p.lost} of ${p.sent} requests lost${late}`,
+    `    the longest wait for an answer was ${p.lateMaxMs.toFixed(2)} ms`,
     `    return to service after ${returned.ms.toFixed(0)} ms, ${returned.probe.lost} requests lost meanwhile`,
   ].join('\n');
 }
 
 function trialsTable(trials: readonly Trial[]): string {
-  const columns = ['trial', 'victim', ...moments.map(([name]) => name), 'blackout ms', 'lost', ''];
+  const names = moments.map(([name]) => name).filter((n) => trials.some((t) => t.afterFaultUs[n] !== null));
+  const columns = ['trial', 'victim', ...names, 'blackout ms', 'lost', ''];
   const widths = columns.map((name) => Math.max(name.length, 9) + 2);
   const line = (cells: readonly string[]): string =>
     `    ${cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('')}`;
@@ -94,7 +128,7 @@ function trialsTable(trials: readonly Trial[]): string {
     line([
       String(trial.trial),
       trial.victim,
-      ...moments.map(([name]) => String(trial.afterFaultUs[name] ?? '-')),
+      ...names.map((name) => String(trial.afterFaultUs[name] ?? '-')),
       trial.probe.blackoutMs.toFixed(2),
       String(trial.probe.lost),
       trial.ok ? '' : 'FAILED',

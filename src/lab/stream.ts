@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { monotonicUs } from '../linux/clock.ts';
-import type { HostPlan, MemberPlan } from './plan.ts';
+import type { HostPlan, MemberPlan, NodePlan } from './plan.ts';
 import { ip } from './topology.ts';
 import { until } from './until.ts';
 
@@ -70,7 +70,7 @@ export class Stream {
   }
 
   /** The server on `member`, which dies with its machine: its process group's id, or undefined when there is none. */
-  serverOn(member: MemberPlan): number | undefined {
+  serverOn(member: NodePlan): number | undefined {
     return this.#member === member && running(this.#server) ? this.#server?.child.pid : undefined;
   }
 

@@ -11,11 +11,11 @@ import type { SignalName } from './fault.ts';
 import { StationLoop } from './loop.ts';
 import { PcapngWriter } from './pcapng.ts';
 import { type PortChange, Ports } from './ports.ts';
-import { VoiceRecord, voiceOf } from './voice.ts';
+import { type Voice, VoiceRecord, voiceOf } from './voice.ts';
 import { voiceFilter } from './voice-filter.ts';
 
 export interface SwitchOptions {
-  /** Every port of both bridges; the first `watched` are the members' LAN ports. */
+  /** Every port of every bridge; at the first `watched` voices are listened for. */
   readonly ports: readonly string[];
   readonly watched: number;
   /** The service addresses as bytes. */
@@ -34,21 +34,17 @@ export type Step =
 export type SwitchCommand =
   /** Does the steps in order; answers with the instant (µs) just before the first. */
   | { readonly do: 'act'; readonly steps: readonly Step[] }
-  /** What entered at two ports: answers with a CaptureVerdict. */
-  | {
-      readonly do: 'judge';
-      readonly successorPort: string;
-      readonly victimPort: string;
-      readonly faultUs: number;
-      readonly voicesAfterUs: number;
-      readonly voicesUntilUs: number;
-    };
+  /** When the first claim after `sinceUs` entered at a watched port: answers with its instant, or null. */
+  | { readonly do: 'firstClaim'; readonly port: string; readonly sinceUs: number }
+  /** How many voices entered at a watched port in between: answers with their number. */
+  | ({ readonly do: 'count' } & VoiceCount);
 
-export interface CaptureVerdict {
-  /** When the successor's first announcement after the fault entered the switch. */
-  readonly announcedUs: number | null;
-  /** Frames with a service address as source that left the victim after `voicesAfterUs` and before `voicesUntilUs`. */
-  readonly victimFrames: number;
+export interface VoiceCount {
+  readonly port: string;
+  readonly sinceUs: number;
+  readonly untilUs: number;
+  /** Absent: of both kinds. */
+  readonly voice?: Voice;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as SwitchOptions;
@@ -81,18 +77,15 @@ function prepare(step: Step): () => void {
   return ports.prepare(step.kind, step.on, step.ports.map(indexOf));
 }
 
-function judge(command: Extract<SwitchCommand, { do: 'judge' }>): CaptureVerdict {
-  const successor = options.ports.indexOf(command.successorPort);
-  const victim = options.ports.indexOf(command.victimPort);
-  return {
-    announcedUs: record.firstClaim(successor, command.faultUs),
-    victimFrames: record.count(victim, command.voicesAfterUs, command.voicesUntilUs),
-  };
+function obey(command: SwitchCommand): number | null {
+  if (command.do === 'act') return act(command.steps);
+  const port = options.ports.indexOf(command.port);
+  if (port < 0 || port >= options.watched) throw new Error(`nobody listens at ${command.port}`);
+  if (command.do === 'firstClaim') return record.firstClaim(port, command.sinceUs);
+  return record.count(port, command.sinceUs, command.untilUs, command.voice);
 }
 
-const loop = new StationLoop<SwitchCommand>((command) =>
-  command.do === 'act' ? act(command.steps) : judge(command),
-);
+const loop = new StationLoop<SwitchCommand>(obey);
 options.ports.forEach((name, port) => {
   const watched = port < options.watched;
   if (!watched && writer === undefined) return;

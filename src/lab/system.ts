@@ -1,6 +1,7 @@
 /** What the lab asks of the redundancy system under test, so that the same faults can be done to another one. */
 import type { Occurrence } from '../api/types.ts';
-import type { MemberPlan } from './plan.ts';
+import type { MemberPlan, NodePlan } from './plan.ts';
+import type { ProxyView, View } from './readiness.ts';
 
 export interface System {
   readonly name: string;
@@ -8,26 +9,24 @@ export interface System {
   readonly facts: Readonly<Record<string, string | number | boolean>>;
   /** How long the machine of a dead or frozen daemon may go on speaking with the address, milliseconds. */
   readonly lingerMs: number;
-  /** Starts the daemon of a member in its namespace, after an earlier one has ended; resolves when it runs. */
-  start(member: MemberPlan): Promise<void>;
+  /** Starts the daemon of a machine in its namespace, after an earlier one has ended; resolves when it runs. */
+  start(node: NodePlan): Promise<void>;
   /** What a signal to the daemon goes to: its process id, or minus its process group where it is several processes. */
-  target(member: MemberPlan): number;
-  /** Who is active, and whether every member is ready for the next fault. */
+  target(node: NodePlan): number;
+  /** Who is active, and whether every machine is ready for the next fault. */
   view(): Promise<View>;
-  /** What the member's daemon reported since its first start; empty for a system that reports nothing. */
-  occurrences(member: MemberPlan): readonly Occurrence[];
-  /** The last words of a member's daemon, for an error message. */
-  lastWords(member: MemberPlan): string;
-  /** Path of the socket on which the member's daemon answers questions. */
-  controlSocket?(member: MemberPlan): string;
+  /** Every daemon has run long enough to judge the others with its usual patience. */
+  settled?(): boolean;
+  /** What the machine's daemon reported since its first start; empty for a system that reports nothing. */
+  occurrences(node: NodePlan): readonly Occurrence[];
+  /** The last words of a machine's daemon, for an error message. */
+  lastWords(node: NodePlan): string;
+  /** Ends every daemon at once (SIGKILL). */
+  kill(): void;
+  /** Path of the socket on which the machine's daemon answers questions. */
+  controlSocket?(node: NodePlan): string;
+  /** What each proxy does, by its own word; null for one that does not answer. */
+  proxies?(): Promise<Readonly<Record<string, ProxyView | null>>>;
   /** A planned switchover away from `from`. */
   switchover?(from: MemberPlan): Promise<void>;
-}
-
-export interface View {
-  /** Names of the members that are active: one, when all is well. */
-  readonly active: readonly string[];
-  readonly ready: boolean;
-  /** What is still missing when not ready. */
-  readonly why: string;
 }

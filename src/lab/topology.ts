@@ -2,43 +2,44 @@
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import {
-  cableBridge,
-  type HostPlan,
-  type LabPlan,
-  lanBridge,
-  type MemberPlan,
-  switchNamespace,
-} from './plan.ts';
+import { machinesOf, wiresOf } from './layout.ts';
+import { type LabPlan, switchNamespace, type Wire } from './plan.ts';
 
 /**
  * Builds everything. Needs a network namespace and a mount namespace of its own with a writable /run. Throws when
  * `ip` is missing or refuses.
  */
 export function buildTopology(plan: LabPlan): void {
-  const machines = [...plan.members, ...plan.hosts].map((machine) => machine.name);
-  for (const name of [switchNamespace, ...machines]) ip(['netns', 'add', name]);
+  const machines = machinesOf(plan).map((machine) => ({ name: machine.name, wires: wiresOf(machine) }));
+  for (const name of [switchNamespace, ...machines.map((machine) => machine.name)])
+    ip(['netns', 'add', name]);
   // A switch is no host: it has no addresses and says nothing of its own.
   inNamespace(switchNamespace, ['sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1']);
+  const bridges = new Set(machines.flatMap(({ wires }) => wires.map((wire) => wire.bridge)));
   ipBatch(switchNamespace, [
-    bridge(lanBridge),
-    bridge(cableBridge),
+    ...[...bridges].map(bridge),
     'link set lo up',
-    ...plan.members.flatMap(memberLinks),
-    ...plan.hosts.flatMap((host) => pair(host.lanPort, host.name, 'eth0', host.mac, lanBridge)),
+    ...machines.flatMap(({ name, wires }) => wires.flatMap((wire) => pair(name, wire))),
   ]);
-  for (const member of plan.members) ipBatch(member.name, memberAddresses(member));
-  for (const host of plan.hosts) ipBatch(host.name, hostAddresses(host));
+  for (const { name, wires } of machines) {
+    const routes = plan.routes.filter(({ machine }) => machine === name);
+    ipBatch(name, [
+      'link set lo up',
+      ...wires.flatMap(addresses),
+      ...routes.map(({ to, via }) => `route add ${to} via ${via}`),
+    ]);
+  }
 }
 
 /**
- * Made in the switch's namespace, where lo and two bridges came first: a port's index never equals its peer's. Were
- * they equal, the kernel would report the peer's loss of carrier up to a second late (linkwatch's urgency rule).
+ * Made in the switch's namespace, where lo and a bridge for each of the machine's wires came first: a port's index never
+ * equals its peer's. Were they equal, the kernel would report the peer's loss of carrier up to a second late (linkwatch's
+ * urgency rule).
  */
-function pair(port: string, namespace: string, name: string, mac: string, master: string): string[] {
+function pair(machine: string, wire: Wire): string[] {
   return [
-    `link add ${port} type veth peer name ${name} address ${mac} netns ${namespace}`,
-    `link set ${port} master ${master} up`,
+    `link add ${wire.port} type veth peer name ${wire.interface} address ${wire.mac} netns ${machine}`,
+    `link set ${wire.port} master ${wire.bridge} up`,
   ];
 }
 
@@ -46,31 +47,11 @@ function bridge(name: string): string {
   return `link add ${name} up type bridge stp_state 0 forward_delay 0 mcast_snooping 0`;
 }
 
-function memberLinks(member: MemberPlan): string[] {
-  const lan = pair(member.lanPort, member.name, 'lan0', member.mac, lanBridge);
-  if (member.cable === undefined) return lan;
-  return [...lan, ...pair(member.cable.port, member.name, 'cable0', member.cable.mac, cableBridge)];
-}
-
-function memberAddresses(member: MemberPlan): string[] {
-  const lines = [
-    'link set lo up',
-    `addr add ${member.address4}/24 dev lan0`,
-    `addr add ${member.address6}/64 dev lan0 nodad`,
-    'link set lan0 up',
-  ];
-  if (member.cable !== undefined) {
-    lines.push(`addr add ${member.cable.address}/30 dev cable0`, 'link set cable0 up');
-  }
-  return lines;
-}
-
-function hostAddresses(host: HostPlan): string[] {
+function addresses({ interface: device, address4, prefix4, address6 }: Wire): string[] {
   return [
-    'link set lo up',
-    `addr add ${host.address4}/24 dev eth0`,
-    `addr add ${host.address6}/64 dev eth0 nodad`,
-    'link set eth0 up',
+    `addr add ${address4}/${prefix4} dev ${device}`,
+    ...(address6 === undefined ? [] : [`addr add ${address6}/64 dev ${device} nodad`]),
+    `link set ${device} up`,
   ];
 }
 

@@ -3,14 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicUs } from '../linux/clock.ts';
 import type { Director } from './director.ts';
 import type { Fault } from './fault.ts';
+import { hearOldProxy, type OldProxy } from './old-proxy.ts';
 import type { MemberPlan } from './plan.ts';
 import type { ProbeSummary } from './probe-record.ts';
+import type { ProxyView } from './readiness.ts';
 import { activeAgain, afterFault, judge, type Timeline, timelineOf } from './timeline.ts';
 import { readTable, type TableEntry } from './topology.ts';
 import { until } from './until.ts';
 
 export interface Trial {
   readonly trial: number;
+  /** The member that was active. */
   readonly victim: string;
   /** Who answers for the address now; the victim itself after a fault that must change nothing. */
   readonly successor: string | null;
@@ -28,6 +31,10 @@ export interface Trial {
   readonly hosts: Readonly<
     Record<string, { readonly before: readonly TableEntry[]; readonly after: readonly TableEntry[] }>
   >;
+  /** What each proxy did before and after, by its own word; null: it did not answer. */
+  readonly proxies: Readonly<
+    Record<string, { readonly before: ProxyView | null; readonly after: ProxyView | null }>
+  >;
   readonly returned: Return;
   /** What the daemons reported since the trial before. */
   readonly events: readonly TrialEvent[];
@@ -36,6 +43,8 @@ export interface Trial {
    * had to be fenced: until it was ready again.
    */
   readonly victimFrames: number;
+  /** What the switch heard of the victim's proxy, where the successor has another one or none. */
+  readonly oldProxy: OldProxy | null;
 }
 
 export interface TrialEvent {
@@ -52,6 +61,12 @@ export interface Return {
   readonly probe: ProbeSummary;
 }
 
+/** A return, and when it began: the fault was undone. */
+interface Mended {
+  readonly returned: Return;
+  readonly mendedUs: number;
+}
+
 /** How long before the fault the judged window begins, microseconds. */
 const preludeUs = 50_000;
 /** How long after the takeover late voices and losses are looked for, milliseconds. */
@@ -65,11 +80,12 @@ interface Sighting {
   readonly victim: MemberPlan;
   readonly successor: MemberPlan | undefined;
   readonly faultAt: number;
-  /** From here on the victim's machine must not speak any more. */
+  /** From here on the struck machine must not speak any more. */
   readonly fencedUs: number;
   readonly watchedUntil: number;
   readonly streams: Readonly<Record<string, ProbeSummary>>;
   readonly hosts: Trial['hosts'];
+  readonly proxies: Trial['proxies'];
   /** What was wrong; more may be added. */
   readonly troubles: string[];
 }
@@ -77,24 +93,35 @@ interface Sighting {
 /** Runs one trial of `fault` against the member that is active now, and leaves everything ready for the next. */
 export async function runTrial(director: Director, fault: Fault, trial: number): Promise<Trial> {
   const sinceUs = director.judgedUntilUs;
-  const victim = await director.ready();
+  const victim = await choose(director, fault);
   await director.aimStream(victim);
   director.progress(`trial ${trial}: ${victim.name} is active; fault: ${fault.summary}`);
   const sighting = await pull(director, fault, victim);
-  const returned = await mend(director, fault, sighting);
-  return await conclude(director, fault, trial, sinceUs, sighting, returned);
+  const mended = await mend(director, fault, sighting);
+  return await conclude(director, fault, trial, sinceUs, sighting, mended);
+}
+
+/** The active member, when all have settled; for a fault of a proxy, one that has a proxy. */
+async function choose(director: Director, fault: Fault): Promise<MemberPlan> {
+  await until('every daemon has settled', () => director.system.settled?.() ?? true);
+  const active = await director.ready();
+  if (fault.at === 'member' || active.proxy !== undefined) return active;
+  director.progress(`${active.name} has no proxy: a planned switchover first`);
+  await director.switchOver(active);
+  await until('the other one answers', () => director.answeringMember()?.proxy !== undefined);
+  return await director.ready();
 }
 
 /** Strikes, and watches until every host is answered by the successor and a while longer. */
 async function pull(director: Director, fault: Fault, victim: MemberPlan): Promise<Sighting> {
-  const before = tables(director);
+  const before = await situation(director);
   const troubles: string[] = [];
   // Somewhere between two heartbeats, not always at the same point.
   await delay(20 + Math.random() * 20);
   const faultAt = await director.strike(fault, victim);
   const successor = await takeover(director, fault, victim, faultAt, troubles);
   await delay(aftermathMs);
-  const after = tables(director);
+  const after = await situation(director);
   const watchedUntil = monotonicUs();
   const fencedUs = fault.lingers === true ? faultAt + director.system.lingerMs * 1000 : faultAt;
   const streams = await director.judgeProbes({
@@ -104,10 +131,20 @@ async function pull(director: Director, fault: Fault, victim: MemberPlan): Promi
     victim: fault.expect === 'takeover' ? victim.name : '',
     fencedUs,
   });
+  const { plan } = director;
   const hosts = Object.fromEntries(
-    director.plan.hosts.map(({ name }) => [name, { before: before[name] ?? [], after: after[name] ?? [] }]),
+    plan.hosts.map(({ name }) => [
+      name,
+      { before: before.tables[name] ?? [], after: after.tables[name] ?? [] },
+    ]),
   );
-  return { victim, successor, faultAt, fencedUs, watchedUntil, streams, hosts, troubles };
+  const proxies = Object.fromEntries(
+    plan.proxies.map(({ name }) => [
+      name,
+      { before: before.proxies[name] ?? null, after: after.proxies[name] ?? null },
+    ]),
+  );
+  return { victim, successor, faultAt, fencedUs, watchedUntil, streams, hosts, proxies, troubles };
 }
 
 async function conclude(
@@ -116,25 +153,22 @@ async function conclude(
   trial: number,
   sinceUs: number,
   sighting: Sighting,
-  returned: Return,
+  { returned, mendedUs }: Mended,
 ): Promise<Trial> {
-  const { victim, successor, faultAt, streams, hosts, troubles } = sighting;
+  const { victim, successor, faultAt, streams, hosts, proxies, troubles } = sighting;
+  const { plan, system, switchboard, fifo } = director;
   const probe = mainStreamOf(director, streams);
   const firstAnswer = fault.expect === 'takeover' ? probe.firstAnswerUs : null;
   const occurrences = director.occurrences();
   const untilUs = activeAgain(occurrences, victim.name, firstAnswer ?? faultAt);
   const { announcedUs, victimFrames } = await director.judgeCapture({ ...sighting, firstAnswer, untilUs });
-  const timelineUs = timelineOf({
-    faultAt,
-    victim: victim.name,
-    successor: successor?.name,
-    occurrences,
-    captureAnnounced: announcedUs,
-    firstAnswer,
-  });
-  const { plan, system } = director;
-  const seen = { timelineUs, successor, streams, hosts, victimFrames };
-  const why = [...troubles, ...judge({ fault, plan, system: system.name, ...seen })];
+  const handover = { ...sighting, fault, mendedUs, firstAnswer, announcedUs };
+  const oldProxy = await hearOldProxy(handover, plan, switchboard, occurrences, fifo);
+  const captureAnnounced = announcedUs;
+  const takeover = { fault, plan, faultAt, victim, successor };
+  const timelineUs = timelineOf({ ...takeover, occurrences, captureAnnounced, firstAnswer });
+  const seen = { timelineUs, streams, hosts, victimFrames, oldProxy };
+  const why = [...troubles, ...judge({ ...takeover, system: system.name, fifo, ...seen })];
   return {
     trial,
     victim: victim.name,
@@ -146,9 +180,11 @@ async function conclude(
     probe,
     streams,
     hosts,
+    proxies,
     returned,
     events: eventsSince(director, sinceUs, faultAt),
     victimFrames,
+    oldProxy,
   };
 }
 
@@ -186,13 +222,13 @@ async function takeover(
   }
 }
 
-async function mend(director: Director, fault: Fault, sighting: Sighting): Promise<Return> {
+async function mend(director: Director, fault: Fault, sighting: Sighting): Promise<Mended> {
   const sinceUs = sighting.watchedUntil;
   // The return, too, happens beside the stream.
   const aimed = director.aimStream(sighting.successor ?? sighting.victim).catch((error: unknown) => {
     sighting.troubles.push(error instanceof Error ? error.message : String(error));
   });
-  await director.mend(fault, sighting.victim);
+  const mendedUs = await director.mend(fault, sighting.victim);
   try {
     const active = await director.ready();
     if (sighting.successor !== undefined && active !== sighting.successor) {
@@ -212,7 +248,7 @@ async function mend(director: Director, fault: Fault, sighting: Sighting): Promi
     fencedUs: sinceUs,
   };
   const probe = mainStreamOf(director, await director.judgeProbes(window));
-  return { ms: Math.round((readyUs - sinceUs) / 100) / 10, probe };
+  return { returned: { ms: Math.round((readyUs - sinceUs) / 100) / 10, probe }, mendedUs };
 }
 
 /** The daemons' reports later than `sinceUs`, in the order of time; remembers how far it got. */
@@ -230,6 +266,11 @@ function eventsSince(director: Director, sinceUs: number, faultAt: number): Tria
     .sort((a, b) => a.afterFaultUs - b.afterFaultUs);
 }
 
-function tables(director: Director): Readonly<Record<string, readonly TableEntry[]>> {
-  return Object.fromEntries(director.plan.hosts.map((host) => [host.name, readTable(host.name)]));
+/** The hosts' tables and the proxies' states as they are now. */
+async function situation(director: Director): Promise<{
+  readonly tables: Readonly<Record<string, readonly TableEntry[]>>;
+  readonly proxies: Readonly<Record<string, ProxyView | null>>;
+}> {
+  const tables = Object.fromEntries(director.plan.hosts.map((host) => [host.name, readTable(host.name)]));
+  return { tables, proxies: (await director.system.proxies?.()) ?? {} };
 }

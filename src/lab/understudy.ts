@@ -5,199 +5,137 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { Occurrence, Status } from '../api/types.ts';
+import { monotonicUs } from '../linux/clock.ts';
+import { configurationOf, graceMs, groupName, jiffyMs, leaseFor, type Settings } from './configuration.ts';
 import { askSwitchover, followEvents, readStatus } from './control-client.ts';
 import { type DaemonProcess, spawnDaemon } from './daemon-process.ts';
-import type { LabPlan, MemberPlan } from './plan.ts';
-import type { System, View } from './system.ts';
+import { nodesOf } from './layout.ts';
+import type { LabPlan, MemberPlan, NodePlan } from './plan.ts';
+import { type ProxyView, proxyViewOf, type View, viewOf } from './readiness.ts';
+import type { System } from './system.ts';
 import { until } from './until.ts';
 
-export interface UnderstudyOptions {
-  readonly intervalMs: number;
-  readonly misses: number;
-  readonly fifo: boolean;
-  /** Check the service's health port. */
-  readonly checked: boolean;
-  readonly healthPort: number;
-}
+export type UnderstudyOptions = Omit<Settings, 'lease' | 'key'>;
 
 const directory = '/run/understudy';
 const tunPath = '/dev/net/tun';
 const cliPath = fileURLToPath(
   new URL(`../cli/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
-/** One jiffy at HZ=250 and the lateness of the reactor: see the lease's rule in docs/CONFIGURATION.md. */
-const latenessMarginMs = { fifo: 4, ordinary: 40 };
-const jiffyMs = 4;
+/** Several daemons that start at once on a busy machine take their time, milliseconds. */
+const startTimeoutMs = 30_000;
+/** A daemon that has not told its state by then is taken for frozen, milliseconds. */
+const promptMs = 300;
 
 export class Understudy implements System {
   readonly name = 'understudy';
   readonly facts: System['facts'];
   readonly lingerMs: number;
   readonly #plan: LabPlan;
-  readonly #options: UnderstudyOptions;
-  readonly #key = randomBytes(32).toString('hex');
   readonly #daemons = new Map<string, DaemonProcess>();
   readonly #occurrences = new Map<string, Occurrence[]>();
 
-  /** Throws, with the remedy, when this user may not make TUN devices. */
+  /** Writes every daemon's configuration. Throws, with the remedy, when this user may not make TUN devices. */
   constructor(plan: LabPlan, options: UnderstudyOptions) {
     requireTun();
     this.#plan = plan;
-    this.#options = options;
-    this.facts = {
-      heartbeatIntervalMs: options.intervalMs,
-      heartbeatMisses: options.misses,
-      leaseMs: this.#lease().leaseMs,
-      realtime: options.fifo,
-    };
-    this.lingerMs = this.#lease().leaseMs + jiffyMs;
+    const { intervalMs, misses, fifo } = options;
+    const lease = leaseFor(fifo);
+    const { leaseMs } = lease;
+    this.facts = { heartbeatIntervalMs: intervalMs, heartbeatMisses: misses, leaseMs, realtime: fifo };
+    this.lingerMs = leaseMs + jiffyMs;
     mkdirSync(directory, { recursive: true });
-    for (const member of plan.members) {
-      writeFileSync(join(directory, `${member.name}.yaml`), stringify(this.#configuration(member)), {
-        mode: 0o600,
-      });
-      this.#occurrences.set(member.name, []);
+    const settings: Settings = { ...options, lease, key: randomBytes(32).toString('hex') };
+    for (const node of nodesOf(plan)) {
+      const place = { stateDir: join(directory, node.name), control: this.controlSocket(node) };
+      const configuration = configurationOf(plan, node, place, settings);
+      writeFileSync(this.configPath(node), stringify(configuration), { mode: 0o600 });
+      this.#occurrences.set(node.name, []);
     }
   }
 
-  async start(member: MemberPlan): Promise<void> {
-    const former = this.#daemons.get(member.name);
-    if (former !== undefined) await until(`${member.name}'s former daemon has ended`, former.ended);
+  async start(node: NodePlan): Promise<void> {
+    const former = this.#daemons.get(node.name);
+    if (former !== undefined) await until(`${node.name}'s former daemon has ended`, former.ended);
     const daemon = spawnDaemon(
-      member.name,
-      [process.execPath, ...process.execArgv, cliPath, 'run', '-c', join(directory, `${member.name}.yaml`)],
-      openSync(join(directory, `${member.name}.log`), 'a'),
+      node.name,
+      [process.execPath, ...process.execArgv, cliPath, 'run', '-c', this.configPath(node)],
+      openSync(join(directory, `${node.name}.log`), 'a'),
     );
-    this.#daemons.set(member.name, daemon);
-    await until(`${member.name} answers on its control socket`, async () => {
-      if (daemon.ended()) throw new Error(`${member.name} ended at once: ${this.lastWords(member)}`);
-      return (await this.#status(member))?.pid === daemon.pid;
-    });
-    const occurrences = this.#occurrences.get(member.name) ?? [];
-    followEvents(this.controlSocket(member), (occurrence) => occurrences.push(occurrence)).catch(
+    this.#daemons.set(node.name, daemon);
+    const answers = async (): Promise<boolean> => {
+      if (daemon.ended()) throw new Error(`${node.name} ended at once: ${this.lastWords(node)}`);
+      return (await this.#status(node))?.pid === daemon.pid;
+    };
+    await until(`${node.name} answers on its control socket`, answers, startTimeoutMs);
+    const occurrences = this.#occurrences.get(node.name) ?? [];
+    followEvents(this.controlSocket(node), (occurrence) => occurrences.push(occurrence)).catch(
       () => undefined,
     );
   }
 
-  target(member: MemberPlan): number {
-    return this.#daemons.get(member.name)?.pid ?? 0;
+  target(node: NodePlan): number {
+    return this.#daemons.get(node.name)?.pid ?? 0;
   }
 
   async view(): Promise<View> {
-    const statuses = await Promise.all(this.#plan.members.map((member) => this.#status(member)));
-    const active: string[] = [];
-    const missing: string[] = [];
-    for (const [index, status] of statuses.entries()) {
-      const name = this.#plan.members[index]?.name ?? '';
-      if (status?.groups[0]?.role === 'active') active.push(name);
-      const lack = status === undefined ? 'does not answer' : shortcoming(status);
-      if (lack !== undefined) missing.push(`${name} ${lack}`);
-    }
-    if (active.length !== 1) missing.unshift(`active: ${active.join(' and ') || 'nobody'}`);
-    return { active, ready: missing.length === 0, why: missing.join('; ') };
+    const nodes = nodesOf(this.#plan);
+    const statuses = await Promise.all(nodes.map((node) => this.#status(node)));
+    return viewOf(this.#plan, new Map(nodes.map(({ name }, index) => [name, statuses[index]])));
   }
 
-  occurrences(member: MemberPlan): readonly Occurrence[] {
-    return this.#occurrences.get(member.name) ?? [];
+  settled(): boolean {
+    const graceUs = graceMs * 1000;
+    return nodesOf(this.#plan).every((node) => {
+      const ready = this.occurrences(node).findLast(({ code }) => code === 'ready');
+      return ready !== undefined && monotonicUs() - ready.atUs > graceUs;
+    });
   }
 
-  lastWords(member: MemberPlan): string {
-    return readFileSync(join(directory, `${member.name}.log`), 'utf8')
+  async proxies(): Promise<Readonly<Record<string, ProxyView | null>>> {
+    const views = this.#plan.proxies.map(
+      async (proxy) => [proxy.name, proxyViewOf(await this.#status(proxy, promptMs))] as const,
+    );
+    return Object.fromEntries(await Promise.all(views));
+  }
+
+  occurrences(node: NodePlan): readonly Occurrence[] {
+    return this.#occurrences.get(node.name) ?? [];
+  }
+
+  lastWords(node: NodePlan): string {
+    return readFileSync(join(directory, `${node.name}.log`), 'utf8')
       .trim()
       .split('\n')
       .slice(-8)
       .join('\n');
   }
 
-  controlSocket(member: MemberPlan): string {
-    return join(directory, `${member.name}.sock`);
+  kill(): void {
+    for (const daemon of this.#daemons.values()) daemon.kill();
+  }
+
+  controlSocket(node: NodePlan): string {
+    return join(directory, `${node.name}.sock`);
+  }
+
+  /** The file that its daemon is started with. */
+  configPath(node: NodePlan): string {
+    return join(directory, `${node.name}.yaml`);
   }
 
   switchover(from: MemberPlan): Promise<void> {
-    return askSwitchover(this.controlSocket(from), 'web');
+    return askSwitchover(this.controlSocket(from), groupName);
   }
 
-  async #status(member: MemberPlan): Promise<Status | undefined> {
+  /** What a daemon says of itself; undefined when it does not answer. */
+  async #status(node: NodePlan, timeoutMs?: number): Promise<Status | undefined> {
     try {
-      return await readStatus(this.controlSocket(member));
+      return await readStatus(this.controlSocket(node), timeoutMs);
     } catch {
       return undefined;
     }
   }
-
-  #lease(): { readonly leaseMs: number; readonly renewMs: number } {
-    const margin = this.#options.fifo ? latenessMarginMs.fifo : latenessMarginMs.ordinary;
-    const renewMs = 4;
-    return { leaseMs: Math.max(20, renewMs + jiffyMs + margin + 12), renewMs };
-  }
-
-  #configuration(member: MemberPlan): object {
-    const o = this.#options;
-    const members = this.#plan.members;
-    return {
-      cluster: 'lab',
-      node: member.name,
-      key: this.#key,
-      stateDir: join(directory, member.name),
-      control: this.controlSocket(member),
-      heartbeat: { intervalMs: o.intervalMs, misses: o.misses },
-      lease: this.#lease(),
-      // A trial begins half a second after the start: members must have settled by then.
-      startup: { graceMs: 400 },
-      realtime: o.fifo ? { fifoPriority: 10 } : false,
-      members: Object.fromEntries(members.map((m) => [m.name, { id: m.id }])),
-      paths: this.#paths(),
-      groups: {
-        web: {
-          interface: 'lan0',
-          addresses: [this.#plan.service4, this.#plan.service6],
-          members: Object.fromEntries(members.map((m) => [m.name, membership(m)])),
-          preempt: false,
-          standbyAddress: 'present',
-          ...(o.checked ? { checks: [this.#check()] } : {}),
-        },
-      },
-    };
-  }
-
-  #paths(): object {
-    const members = this.#plan.members;
-    const ends = (of: (m: MemberPlan) => object | undefined): object =>
-      Object.fromEntries(members.flatMap((m) => (of(m) === undefined ? [] : [[m.name, of(m)]])));
-    return {
-      cable: {
-        id: 1,
-        kind: 'cable',
-        port: 7169,
-        members: ends((m) => m.cable && { interface: 'cable0', address: m.cable.address }),
-      },
-      lan: {
-        id: 2,
-        kind: 'lan',
-        port: 7170,
-        members: ends((m) => ({ interface: 'lan0', address: m.address4 })),
-      },
-    };
-  }
-
-  #check(): object {
-    const port = this.#options.healthPort;
-    return {
-      name: 'service',
-      kind: 'tcp',
-      address: '127.0.0.1',
-      port,
-      intervalMs: 50,
-      timeoutMs: 40,
-      rise: 2,
-      fall: 2,
-    };
-  }
-}
-
-/** Both families' addresses on the LAN: in a planned switchover packets of both are forwarded to the successor. */
-function membership(member: MemberPlan): object {
-  return { priority: 250 - 50 * member.id, lanAddresses: [member.address4, member.address6] };
 }
 
 function requireTun(): void {
@@ -209,16 +147,4 @@ function requireTun(): void {
         'process may do with it is limited to its own network namespace), or run the lab as root',
     );
   }
-}
-
-/** Why a member is not ready for the next fault, or undefined when it is. */
-function shortcoming(status: Status): string | undefined {
-  const role = status.groups[0]?.role;
-  if (role !== 'active' && role !== 'standby') return `is ${role ?? 'without a group'}`;
-  for (const peer of status.peers) {
-    if (!peer.up) return `does not hear ${peer.name}`;
-    const path = peer.paths.find((p) => !p.up || (p.name === 'cable' && !p.tether));
-    if (path !== undefined) return `lacks the ${path.up ? 'tether' : 'path'} ${path.name} to ${peer.name}`;
-  }
-  return undefined;
 }

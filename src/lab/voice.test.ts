@@ -79,4 +79,6 @@ test('the record finds the first claim of a port and counts what came later, aft
   assert.equal(record.count(0, 0), 2);
   assert.equal(record.count(0, 4), 1);
   assert.equal(record.count(0, 0, 6), 1);
+  assert.equal(record.count(1, 0, undefined, 'claim'), 1);
+  assert.equal(record.count(1, 0, undefined, 'data'), 1);
 });

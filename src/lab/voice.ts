@@ -63,11 +63,12 @@ export class VoiceRecord {
     return null;
   }
 
-  /** How many frames at `port` spoke with a service address after `sinceUs` and before `untilUs`. */
-  count(port: number, sinceUs: number, untilUs: number = Number.POSITIVE_INFINITY): number {
+  /** How many frames at `port` spoke with a service address (in this way) after `sinceUs` and before `untilUs`. */
+  count(port: number, sinceUs: number, untilUs: number = Number.POSITIVE_INFINITY, voice?: Voice): number {
     let frames = 0;
     for (const slot of this.#since(sinceUs)) {
-      if (this.#port[slot] === port && (this.#atUs[slot] ?? 0) < untilUs) frames++;
+      if (this.#port[slot] !== port || (this.#atUs[slot] ?? 0) >= untilUs) continue;
+      if (voice === undefined || (voice === 'claim') === (this.#claim[slot] === 1)) frames++;
     }
     return frames;
   }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from '../../src/lab/until.ts';
-import { fig1aCommand, namespacesMissing } from './lab.ts';
+import { labCommand, namespacesMissing } from './lab.ts';
 
 /** Processes (id as here outside) whose ancestor is `ancestor`. */
 function descendants(ancestor: number): number[] {
@@ -33,7 +33,7 @@ function alive(pid: number): boolean {
 for (const signal of ['SIGINT', 'SIGKILL'] as const) {
   test(`a lab that gets ${signal} leaves no process and no namespace`, async (context) => {
     if (namespacesMissing(context)) return;
-    const [command = '', ...args] = fig1aCommand;
+    const [command = '', ...args] = labCommand('fig1a');
     const child = spawn(command, [...args, '--trials', '1000'], { stdio: ['ignore', 'ignore', 'pipe'] });
     const { pid } = child;
     assert.ok(pid !== undefined);

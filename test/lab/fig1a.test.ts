@@ -2,33 +2,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FaultName, faultByName } from '../../src/lab/fault.ts';
 import type { LabResult } from '../../src/lab/result.ts';
-import { type LabRun, namespacesMissing, programMissing, runFig1a } from './lab.ts';
+import { calm, entriesOf, namespacesMissing, programMissing, resultOf, runLab } from './lab.ts';
 
-/** The result, or a failure that shows what the lab said. */
-function resultOf(run: LabRun): LabResult {
-  assert.ok(run.result, `the lab printed no result:\n${run.stderr}`);
-  const { result } = run;
-  const why = [result.failure, ...result.trials.flatMap((trial) => trial.why)].join('\n');
-  assert.ok(result.ok, `${why}\n${run.stderr}`);
-  assert.equal(run.exitCode, 0);
-  return result;
-}
+const runFig1a = (options: readonly string[], rootless = false) => runLab('fig1a', options, rootless);
 
 /** Both hosts' entry for the service address is the successor's afterwards. */
 function assertHostsMoved(result: LabResult): void {
   for (const trial of result.trials) {
     const successor = result.plan.members.find((member) => member.name === trial.successor);
     assert.notEqual(trial.successor, trial.victim);
-    for (const { before, after } of Object.values(trial.hosts)) {
-      const mac = (table: typeof after): string | null | undefined =>
-        table.find((entry) => entry.address === result.plan.service4)?.mac;
-      assert.equal(mac(after), successor?.mac);
-      assert.notEqual(mac(before), mac(after));
+    for (const host of Object.values(trial.hosts)) {
+      const [before, after] = entriesOf(result, host);
+      assert.equal(after, successor?.mac);
+      assert.notEqual(before, after);
     }
   }
 }
 
 const planned: ReadonlySet<string> = new Set(['stop', 'switchover', 'check']);
+
+/** The capture is another process, which may have to wait for a CPU before it stamps what it heard. */
+const captureLateUs = ({ fifo }: LabResult): number => (fifo ? 0 : 50_000);
 
 /** Times run forward, and the capture saw the announcement when the daemon says it made it. */
 function assertTimeline(result: LabResult): void {
@@ -38,13 +32,11 @@ function assertTimeline(result: LabResult): void {
     );
     assert.ok(t.faultAt <= t.decided && t.decided <= t.announced && t.decided <= t.firstAnswer);
     // In a planned handover the successor delivers what it held before it announces: its answers may be first.
-    if (!planned.has(result.fault)) assert.ok(t.captureAnnounced <= t.firstAnswer);
+    if (!planned.has(result.fault)) assert.ok(t.captureAnnounced <= t.firstAnswer + captureLateUs(result));
     if (t.detected !== null) assert.ok(t.detected >= t.faultAt && t.detected <= t.decided);
   }
 }
 
-/** A heartbeat that a test machine with other things to do can hold; bench/ measures with the fast one. */
-const calm = ['--interval', '10'];
 const trials: Partial<Record<FaultName, number>> = { power: 3 };
 
 for (const fault of ['power', 'silent', 'kill', 'freeze', 'stop', 'switchover', 'check'] as const) {

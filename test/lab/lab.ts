@@ -1,4 +1,5 @@
 /** Runs `understudy lab` as a user does, in a process of its own. */
+import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -15,7 +16,12 @@ export interface LabRun {
   readonly stderr: string;
 }
 
-export const fig1aCommand: readonly string[] = [process.execPath, cli, 'lab', 'fig1a', '--json'];
+/** A heartbeat that a test machine with other things to do can hold; bench/ measures with the fast one. */
+export const calm: readonly string[] = ['--interval', '10'];
+
+export function labCommand(scenario: string): readonly string[] {
+  return [process.execPath, cli, 'lab', scenario, '--json'];
+}
 
 /** What a machine of a usual distribution has: a TUN device that everybody may open. In a mount namespace of its own. */
 const usualTun = 'mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200';
@@ -29,8 +35,12 @@ const asUser: readonly string[] =
         ...['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'],
       ];
 
-export async function runFig1a(options: readonly string[], rootless = false): Promise<LabRun> {
-  const [command = '', ...args] = [...(rootless ? asUser : []), ...fig1aCommand, ...options];
+export async function runLab(
+  scenario: string,
+  options: readonly string[],
+  rootless = false,
+): Promise<LabRun> {
+  const [command = '', ...args] = [...(rootless ? asUser : []), ...labCommand(scenario), ...options];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
   let stdout = '';
   let stderr = '';
@@ -42,6 +52,26 @@ export async function runFig1a(options: readonly string[], rootless = false): Pr
   });
   const exitCode = await new Promise<number | null>((resolve) => child.on('close', resolve));
   return { result: stdout === '' ? undefined : (JSON.parse(stdout) as LabResult), exitCode, stderr };
+}
+
+/** The result, or a failure that shows what the lab said. */
+export function resultOf(run: LabRun): LabResult {
+  assert.ok(run.result, `the lab printed no result:\n${run.stderr}`);
+  const { result } = run;
+  const why = [result.failure, ...result.trials.flatMap((trial) => trial.why)].join('\n');
+  assert.ok(result.ok, `${why}\n${run.stderr}`);
+  assert.equal(run.exitCode, 0);
+  return result;
+}
+
+/** What a host's table had for the service address, before and after. */
+export function entriesOf(
+  result: LabResult,
+  { before, after }: LabResult['trials'][number]['hosts'][string],
+): readonly [before: string | null | undefined, after: string | null | undefined] {
+  const mac = (table: typeof after): string | null | undefined =>
+    table.find((entry) => entry.address === result.plan.service4)?.mac;
+  return [mac(before), mac(after)];
 }
 
 /** Skips the test, with the remedy, where the kernel forbids namespaces; in CI that is a failure. */

@@ -1,0 +1,52 @@
+/**
+ * Puts a lab together inside the namespaces that this process is in, for a scenario, a benchmark or a test: they must be
+ * its own, with a writable /run (see enclosure.ts).
+ */
+import { Director, healthPort } from './director.ts';
+import { Keepalived } from './keepalived.ts';
+import type { LabPlan } from './plan.ts';
+import type { Stream } from './stream.ts';
+import { buildTopology } from './topology.ts';
+import { Understudy } from './understudy.ts';
+
+export interface Assembly {
+  readonly plan: LabPlan;
+  /** SCHED_FIFO is permitted. */
+  readonly fifo: boolean;
+  readonly system?: 'understudy' | 'keepalived';
+  /** Of the heartbeat; absent: what the scheduling allows. */
+  readonly intervalMs?: number;
+  readonly misses?: number;
+  /** The daemons check the service's health port. */
+  readonly checked?: boolean;
+  /** Where every frame that enters a bridge is written to. */
+  readonly pcap?: string;
+  readonly stream?: Stream;
+  readonly progress?: (line: string) => void;
+}
+
+/** What a reactor under SCHED_FIFO can hold, and what an ordinary process can, milliseconds. */
+const usualIntervalMs = { fifo: 2, ordinary: 10 };
+const usualMisses = 3;
+
+/**
+ * Builds the network and writes the daemons' configuration. Nothing runs yet but the capture at the switch:
+ * `director.open()` starts the daemons, the services and the probes, `director.close()` ends them.
+ */
+export function assemble(o: Assembly): Director {
+  const { plan, fifo, pcap, stream, progress = () => undefined } = o;
+  buildTopology(plan);
+  const settings = {
+    intervalMs: o.intervalMs ?? (fifo ? usualIntervalMs.fifo : usualIntervalMs.ordinary),
+    misses: o.misses ?? usualMisses,
+    fifo,
+    checked: o.checked === true,
+    healthPort,
+  };
+  const system = o.system === 'keepalived' ? new Keepalived(plan, settings) : new Understudy(plan, settings);
+  return new Director({
+    ...{ plan, system, fifo, progress },
+    ...(pcap === undefined ? {} : { pcap }),
+    ...(stream === undefined ? {} : { stream }),
+  });
+}
