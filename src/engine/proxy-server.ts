@@ -276,9 +276,10 @@ export class ProxyServer {
     if (part.state === 'relaying' && servedElsewhere) part.followPlace();
     part.routeAhead(next);
     if (receives) {
-      // A planned switchover to a member of ours: what the others send on to us waits for it.
+      // A planned switchover to a member of ours: what the others send on to us waits for it, and its route is prepared.
       presence.forward(0);
       presence.hold();
+      presence.route(next);
     } else if (part.state === 'relaying') part.sendOn();
     else presence.release('discard');
     if (part.state === 'idle' && this.#context.stopping) this.#end();

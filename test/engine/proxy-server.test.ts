@@ -472,10 +472,10 @@ describe('while no member is active, packets wait', () => {
     play.take();
     play.says(1, { state: MemberState.holding, term: { counter: 6, member: 2 } });
     play.drained();
-    assert.deepEqual(play.take(), ['forward 0', 'hold begin']);
+    assert.deepEqual(play.take(), ['forward 0', 'hold begin', 'route 1']);
     play.says(1, standby(6, 2));
     play.drained();
-    assert.deepEqual(play.take(), ['forward 12', 'hold deliver']);
+    assert.deepEqual(play.take(), ['forward 12', 'route 12', 'hold deliver']);
   });
 });
 
