@@ -139,6 +139,9 @@ export class ProxyServer {
     const accepted = judgement.code === RegistrationCode.accepted;
     if (accepted) this.noted(peer, { state, term, flags: 0 });
     if (accepted && holdsRole(state)) this.#serve();
+    // A member that gives the role away, or is given it, goes on when it has our answer: packets are kept by then.
+    const planned = state === MemberState.draining || state === MemberState.holding;
+    if (accepted && planned && !this.#acquiring) this.#reviewPart();
     const owed = { peer: peer.id, identification: registration.identification, judgement };
     if (this.#acquiring) this.#owed = owed;
     else this.#reply(owed);
@@ -199,8 +202,7 @@ export class ProxyServer {
     for (const member of this.#whereabouts.outdated) this.#registry.tell(member, this.#header);
     if (graceOver) this.#serve();
     if (this.#acquiring) return;
-    if (this.#part.open) this.#reviewOpen();
-    if (!this.#part.open) this.#reviewClosed();
+    this.#reviewPart();
     const elsewhere = this.#whereabouts.servedElsewhere;
     // Members wait for this word of ours, or act on it.
     if (elsewhere !== this.#saidElsewhere) this.#context.beatDue = true;
@@ -253,6 +255,11 @@ export class ProxyServer {
       this.#acquiring = true;
       this.#context.emit({ kind: 'acquire', group: this.id, term });
     }
+  }
+
+  #reviewPart(): void {
+    if (this.#part.open) this.#reviewOpen();
+    if (!this.#part.open) this.#reviewClosed();
   }
 
   #reviewOpen(): void {

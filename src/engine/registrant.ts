@@ -38,6 +38,8 @@ export class Registrant {
   #identification = 0;
   /** The boot of the proxy that was spoken to last. */
   #boot: BootNonce = 0;
+  /** What the proxy has confirmed. */
+  #heard: MemberState | undefined;
   #said: { readonly state: MemberState; readonly term: Term } | undefined;
   #acceptedUntil: Instant | undefined;
   #refusal = untold;
@@ -76,6 +78,15 @@ export class Registrant {
   /** It stops in order, and wants to be relieved while it still serves. */
   get stops(): boolean {
     return this.#peer?.standing(this.#member.id)?.relieveMe === true;
+  }
+
+  /**
+   * The proxy has confirmed what we are now, or there is none to wait for: in a planned switchover nothing is given away, and
+   * nothing promised, before the proxies keep what arrives.
+   */
+  get settled(): boolean {
+    if (this.#peer?.up !== true || this.#acceptedUntil === undefined) return true;
+    return this.#heard === this.#member.wireState;
   }
 
   /** It has never accepted anything in this life. */
@@ -151,6 +162,7 @@ export class Registrant {
   #accept(lifetimeUs: number): void {
     const { context, id: group } = this.#member;
     this.#acceptedUntil = later(context.now, lifetimeUs);
+    this.#heard = this.#said?.state;
     this.#renew.arm(later(context.now, Math.floor(lifetimeUs / 3)));
     this.#refused = undefined;
     context.emit({ kind: 'resolve', group, node: this.#proxy });
@@ -168,6 +180,7 @@ export class Registrant {
     }
     this.#boot = boot;
     this.#said = undefined;
+    this.#heard = undefined;
     this.#acceptedUntil = undefined;
     this.#refusal = untold;
     this.#refused = undefined;

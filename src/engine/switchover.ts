@@ -41,6 +41,10 @@ export class Switchover {
   #term: Term = noTerm;
   #why = '';
   #forwards = false;
+  /** The partner holds, and said so: what is still awaited is our proxy's word. */
+  #answered = false;
+  /** We have said `prepared`. */
+  #promised = false;
 
   constructor(member: Member) {
     this.#member = member;
@@ -103,6 +107,8 @@ export class Switchover {
     this.#limit.cancel();
     this.#drain.cancel();
     this.#phase = 'idle';
+    this.#answered = false;
+    this.#promised = false;
     this.stopForwarding();
     this.#member.forgetPackets();
   }
@@ -143,6 +149,13 @@ export class Switchover {
       member.enter('holding', 'prepare');
     }
     this.#limit.arm(later(context.now, context.config.switchoverTimeoutUs));
+    this.#promise();
+  }
+
+  /** `prepared`, once what is forwarded to us, or to our proxy, is kept. */
+  #promise(): void {
+    if (this.#member.registrant?.settled === false) return;
+    this.#promised = true;
     this.#say();
   }
 
@@ -151,8 +164,10 @@ export class Switchover {
     context.emit({ kind: 'send', peer: to, type: ControlType.abort, group, term, state, target: 0 });
   }
 
+  /** The partner holds. Not before our proxy does so too is anything given away. */
   #prepared(): void {
-    if (this.#forwards) return;
+    this.#answered = true;
+    if (this.#forwards || this.#member.registrant?.settled === false) return;
     const { context, id } = this.#member;
     this.#forwards = true;
     this.#resend.cancel();
@@ -192,6 +207,7 @@ export class Switchover {
     const able = state === MemberState.standby || state === MemberState.holding;
     if (!partner?.up) this.#callOff('the successor died');
     else if (!able) this.#callOff('the successor is not able');
+    else if (this.#answered) this.#prepared();
   }
 
   #reviewGiven(): void {
@@ -221,6 +237,7 @@ export class Switchover {
     }
     const partner = context.detector.peer(this.#partner);
     if (partner === undefined) return;
+    if (!this.#promised) this.#promise();
     const standing = partner.standing(member.id);
     if (!partner.up) {
       const cause = context.detector.causeOfDeath(partner, member.config.takeOverOn);

@@ -29,7 +29,7 @@ export function formatResult(result: LabResult): string {
       ),
       table(`Fig. ${after}  after: ${active(first.successor ?? 'nobody')}`, 'after', first, plan),
       ...(plan.proxies.length > 0 ? [proxies(first)] : []),
-      timeline(first),
+      timeline(first, struckName(result, first)),
       probe(first),
     );
   }
@@ -38,9 +38,18 @@ export function formatResult(result: LabResult): string {
   return `${parts.join('\n\n')}\n`;
 }
 
+function proxyName(member: string, plan: LabPlan): string | undefined {
+  return plan.members.find(({ name }) => name === member)?.proxy;
+}
+
 function behind(member: string, plan: LabPlan): string {
-  const proxy = plan.members.find(({ name }) => name === member)?.proxy;
+  const proxy = proxyName(member, plan);
   return proxy === undefined ? '' : ` behind ${proxy}`;
+}
+
+function struckName({ fault, plan }: LabResult, { victim }: Trial): string {
+  const proxy = proxyName(victim, plan) ?? victim;
+  return isFaultName(fault) && faultByName(fault).at === 'proxy' ? proxy : victim;
 }
 
 function heading(result: LabResult): string {
@@ -95,12 +104,12 @@ const moments = [
   ['firstAnswer', 'host-a has the first answer of the new one'],
 ] as const;
 
-function timeline(trial: Trial): string {
+function timeline(trial: Trial, struck: string): string {
   const lines = moments.flatMap(([name, meaning]) => {
     const after = trial.afterFaultUs[name];
     return after === null ? [] : [`    ${microseconds(after)}  ${name.padEnd(18)}${meaning}`];
   });
-  return ['  Timeline', `    ${microseconds(0)}  ${'fault'.padEnd(18)}${trial.victim}`, ...lines].join('\n');
+  return ['  Timeline', `    ${microseconds(0)}  ${'fault'.padEnd(18)}${struck}`, ...lines].join('\n');
 }
 
 function microseconds(us: number): string {

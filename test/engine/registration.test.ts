@@ -439,6 +439,48 @@ describe('what proxies say of whoever serves', () => {
   });
 });
 
+describe('in a planned switchover nothing is given away before the proxies keep what arrives', () => {
+  test('the active member drains when its proxy has confirmed it', () => {
+    const play = serving1();
+    play.give({ kind: 'switchover', group, target: 2 });
+    play.drained();
+    assert.ok(heard(play).includes('send register to 11 term 1.1 as draining'));
+    const holding: Word = { state: MemberState.holding, term: { counter: 1, member: 1 } };
+    play.tells(2, ControlType.prepared, holding);
+    play.says(2, holding);
+    play.drained();
+    assert.deepEqual(play.take(), []);
+    answers(play);
+    play.drained();
+    assert.ok(play.take().includes('forward 2'));
+  });
+
+  test('the successor promises to hold when its proxy does', () => {
+    const play = standingBy();
+    play.tells(1, ControlType.prepare, active(5, 1));
+    play.drained();
+    assert.deepEqual(heard(play), [
+      'hold begin',
+      'standby>holding prepare',
+      'send register to 12 term 5.1 as holding',
+    ]);
+    answers(play);
+    play.drained();
+    assert.ok(play.take().includes('send prepared to 1 term 5.1'));
+  });
+
+  test('a member whose proxy is gone waits for nobody', () => {
+    const play = serving1();
+    play.give({ kind: 'switchover', group, target: 2 });
+    play.drained();
+    play.take();
+    play.pass(patience, round(play, { 2: standby(1, 1), 11: silent }));
+    play.take();
+    play.tells(2, ControlType.prepared, { state: MemberState.holding, term: { counter: 1, member: 1 } });
+    assert.ok(play.take().includes('forward 2'));
+  });
+});
+
 test('the operator sees whether the proxy has accepted the member', () => {
   const play = serving1();
   assert.deepEqual(play.engine.snapshot().groups[0]?.proxy, { id: 11, registered: true });
