@@ -4,9 +4,9 @@
  *   node bench/boot.ts [--times 50]
  */
 import { parseArgs } from 'node:util';
+import { Metronome } from '../src/lab/metronome.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
-import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { type Death, doubles, formatDoubles } from './roles.ts';
 import { formatSpread } from './statistics.ts';

@@ -7,11 +7,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Director } from '../src/lab/director.ts';
+import { Metronome } from '../src/lab/metronome.ts';
 import { switchNamespace } from '../src/lab/plan.ts';
 import { Station } from '../src/lab/station.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
 import type { FuzzerCommand, FuzzerOptions } from './fuzzer.ts';
-import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { changesOfRole, doubles, formatDoubles } from './roles.ts';
 

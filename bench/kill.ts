@@ -7,11 +7,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Director } from '../src/lab/director.ts';
+import { Metronome } from '../src/lab/metronome.ts';
 import type { MemberPlan } from '../src/lab/plan.ts';
 import { inNamespace, ip } from '../src/lab/topology.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
-import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { type Death, doubles, formatDoubles } from './roles.ts';
 

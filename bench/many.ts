@@ -9,9 +9,9 @@ import { parse, stringify } from 'yaml';
 import type { Director } from '../src/lab/director.ts';
 import { faultByName } from '../src/lab/fault.ts';
 import { nodesOf } from '../src/lab/layout.ts';
+import { Metronome } from '../src/lab/metronome.ts';
 import { planFig1b } from '../src/lab/plan-fig1b.ts';
 import { runTrial, type Trial } from '../src/lab/trial.ts';
-import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { formatSpread } from './statistics.ts';
 

@@ -8,12 +8,12 @@ import { parseArgs } from 'node:util';
 import { readStatus } from '../src/lab/control-client.ts';
 import type { Director } from '../src/lab/director.ts';
 import { faultByName } from '../src/lab/fault.ts';
+import { Metronome } from '../src/lab/metronome.ts';
 import { switchNamespace } from '../src/lab/plan.ts';
 import { inNamespace } from '../src/lab/topology.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
 import { Churn, formatChurn } from './garbage.ts';
 import { Hogs } from './hogs.ts';
-import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { changesOfRole } from './roles.ts';
 

@@ -1,6 +1,6 @@
 /** Who was active when, by the daemons' own words, and what of it a stall of the machine may explain. */
 import type { Director } from '../src/lab/director.ts';
-import type { Metronome, Stall } from './metronome.ts';
+import type { Metronome, Stall } from '../src/lab/metronome.ts';
 
 /** The end of a daemon that could not report it. CLOCK_MONOTONIC microseconds. */
 export interface Death {

@@ -10,12 +10,12 @@ import { parseArgs } from 'node:util';
 import type { Director } from '../src/lab/director.ts';
 import { faultByName, isFaultName } from '../src/lab/fault.ts';
 import { placeOf } from '../src/lab/layout.ts';
+import { Metronome } from '../src/lab/metronome.ts';
 import type { NodePlan } from '../src/lab/plan.ts';
 import { planFig1b } from '../src/lab/plan-fig1b.ts';
 import { inNamespace } from '../src/lab/topology.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
-import { Metronome } from './metronome.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { changesOfRole } from './roles.ts';
 

@@ -9,10 +9,10 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { faultByName, faultNames, isFaultName, proxyFaultNames } from '../src/lab/fault.ts';
+import { Metronome } from '../src/lab/metronome.ts';
 import type { LabResult } from '../src/lab/result.ts';
 import type { Trial } from '../src/lab/trial.ts';
 import { Hogs } from './hogs.ts';
-import { Metronome } from './metronome.ts';
 import { formatSpread, markdownTable } from './statistics.ts';
 
 const cli = join(import.meta.dirname, '../src/cli/main.ts');

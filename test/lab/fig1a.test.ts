@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type FaultName, faultByName } from '../../src/lab/fault.ts';
 import type { LabResult } from '../../src/lab/result.ts';
 import { calm, entriesOf, namespacesMissing, programMissing, resultOf, runLab } from './lab.ts';
+import { steady } from './steady.ts';
 
 const runFig1a = (options: readonly string[], rootless = false) => runLab('fig1a', options, rootless);
 
@@ -40,59 +41,77 @@ function assertTimeline(result: LabResult): void {
 const trials: Partial<Record<FaultName, number>> = { power: 3 };
 
 for (const fault of ['power', 'silent', 'kill', 'freeze', 'stop', 'switchover', 'check'] as const) {
-  test(`${fault}: ${faultByName(fault).summary}; the other one answers`, async (context) => {
-    if (namespacesMissing(context)) return;
-    const result = resultOf(
-      await runFig1a([...calm, '--fault', fault, '--trials', String(trials[fault] ?? 1)]),
-    );
-    assertHostsMoved(result);
-    assertTimeline(result);
-    for (const trial of result.trials) {
-      context.diagnostic(`blackout ${trial.probe.blackoutMs} ms, ${trial.probe.lost} lost`);
-      // A dead or muted machine does not speak. What a living one sent before it knew may still be on its way.
-      if (fault === 'power' || fault === 'freeze') assert.equal(trial.victimFrames, 0);
-    }
-  });
+  test(
+    `${fault}: ${faultByName(fault).summary}; the other one answers`,
+    steady(async (context) => {
+      if (namespacesMissing(context)) return;
+      const result = resultOf(
+        await runFig1a([...calm, '--fault', fault, '--trials', String(trials[fault] ?? 1)]),
+      );
+      assertHostsMoved(result);
+      assertTimeline(result);
+      for (const trial of result.trials) {
+        context.diagnostic(`blackout ${trial.probe.blackoutMs} ms, ${trial.probe.lost} lost`);
+        // A dead or muted machine does not speak. What a living one sent before it knew may still be on its way.
+        if (fault === 'power' || fault === 'freeze') assert.equal(trial.victimFrames, 0);
+      }
+    }),
+  );
 }
 
 for (const fault of ['cable', 'lan'] as const) {
-  test(`${fault}: ${faultByName(fault).summary}; nobody notices`, async (context) => {
-    if (namespacesMissing(context)) return;
-    const result = resultOf(await runFig1a([...calm, '--fault', fault]));
-    for (const trial of result.trials) {
-      assert.equal(trial.successor, trial.victim);
-      assert.equal(trial.probe.lost, 0);
-      assert.notEqual(trial.timelineUs.detected, null);
-    }
-  });
+  test(
+    `${fault}: ${faultByName(fault).summary}; nobody notices`,
+    steady(async (context) => {
+      if (namespacesMissing(context)) return;
+      const result = resultOf(await runFig1a([...calm, '--fault', fault]));
+      for (const trial of result.trials) {
+        assert.equal(trial.successor, trial.victim);
+        assert.equal(trial.probe.lost, 0);
+        assert.notEqual(trial.timelineUs.detected, null);
+      }
+    }),
+  );
 }
 
-test('with three machines in the group, one of the other two takes over', async (context) => {
-  if (namespacesMissing(context)) return;
-  const result = resultOf(await runFig1a([...calm, '--fault', 'power', '--members', '3']));
-  assertHostsMoved(result);
-});
+test(
+  'with three machines in the group, one of the other two takes over',
+  steady(async (context) => {
+    if (namespacesMissing(context)) return;
+    const result = resultOf(await runFig1a([...calm, '--fault', 'power', '--members', '3']));
+    assertHostsMoved(result);
+  }),
+);
 
-test('beside a TCP stream to the active machine, too', async (context) => {
-  if (namespacesMissing(context) || programMissing(context, 'iperf3', 'iperf3')) return;
-  const options = ['--fault', 'power', '--trials', '2', '--stream-rate', '50M'];
-  const result = resultOf(await runFig1a([...calm, ...options]));
-  assertHostsMoved(result);
-  assert.equal(result.stream?.rate, '50M');
-  assert.ok(result.stream.meanMbps > 0, 'nothing flowed');
-});
+test(
+  'beside a TCP stream to the active machine, too',
+  steady(async (context) => {
+    if (namespacesMissing(context) || programMissing(context, 'iperf3', 'iperf3')) return;
+    const options = ['--fault', 'power', '--trials', '2', '--stream-rate', '50M'];
+    const result = resultOf(await runFig1a([...calm, ...options]));
+    assertHostsMoved(result);
+    assert.equal(result.stream?.rate, '50M');
+    assert.ok(result.stream.meanMbps > 0, 'nothing flowed');
+  }),
+);
 
-test('without root the same works, with an ordinary process’s heartbeat', async (context) => {
-  if (namespacesMissing(context)) return;
-  if (process.getuid?.() === 0 && programMissing(context, 'setpriv', 'util-linux')) return;
-  const result = resultOf(await runFig1a(['--fault', 'power'], true));
-  assert.equal(result.rootless, true);
-  assert.equal(result.fifo, false);
-  assertHostsMoved(result);
-});
+test(
+  'without root the same works, with an ordinary process’s heartbeat',
+  steady(async (context) => {
+    if (namespacesMissing(context)) return;
+    if (process.getuid?.() === 0 && programMissing(context, 'setpriv', 'util-linux')) return;
+    const result = resultOf(await runFig1a(['--fault', 'power'], true));
+    assert.equal(result.rootless, true);
+    assert.equal(result.fifo, false);
+    assertHostsMoved(result);
+  }),
+);
 
-test('keepalived in the same lab', async (context) => {
-  if (namespacesMissing(context) || programMissing(context, 'keepalived', 'keepalived')) return;
-  const result = resultOf(await runFig1a(['--fault', 'power', '--system', 'keepalived']));
-  assertHostsMoved(result);
-});
+test(
+  'keepalived in the same lab',
+  steady(async (context) => {
+    if (namespacesMissing(context) || programMissing(context, 'keepalived', 'keepalived')) return;
+    const result = resultOf(await runFig1a(['--fault', 'power', '--system', 'keepalived']));
+    assertHostsMoved(result);
+  }),
+);

@@ -5,6 +5,7 @@ import { placeOf } from '../../src/lab/layout.ts';
 import type { LabResult } from '../../src/lab/result.ts';
 import type { Trial } from '../../src/lab/trial.ts';
 import { calm, entriesOf, namespacesMissing, programMissing, resultOf, runLab } from './lab.ts';
+import { steady } from './steady.ts';
 
 async function play(context: TestContext, options: readonly string[]): Promise<LabResult | undefined> {
   if (namespacesMissing(context)) return undefined;
@@ -67,24 +68,30 @@ const unnoticed: readonly FaultName[] = ['cable', 'lan'];
 const takeovers = [...faultNames, ...proxyFaultNames].filter((name) => !unnoticed.includes(name));
 
 for (const fault of takeovers) {
-  test(`${fault}: ${faultByName(fault).summary}; the other side answers`, async (context) => {
-    const result = await play(context, ['--fault', fault]);
-    if (result === undefined) return;
-    assertMoved(result);
-    assertTimeline(result);
-  });
+  test(
+    `${fault}: ${faultByName(fault).summary}; the other side answers`,
+    steady(async (context) => {
+      const result = await play(context, ['--fault', fault]);
+      if (result === undefined) return;
+      assertMoved(result);
+      assertTimeline(result);
+    }),
+  );
 }
 
 for (const fault of unnoticed) {
-  test(`${fault}: ${faultByName(fault).summary}; nobody notices`, async (context) => {
-    const result = await play(context, ['--fault', fault]);
-    for (const trial of result?.trials ?? []) {
-      assert.equal(trial.successor, trial.victim);
-      assert.equal(trial.probe.lost, 0);
-      assert.notEqual(trial.timelineUs.detected, null);
-      for (const { before, after } of Object.values(trial.proxies)) assert.deepEqual(after, before);
-    }
-  });
+  test(
+    `${fault}: ${faultByName(fault).summary}; nobody notices`,
+    steady(async (context) => {
+      const result = await play(context, ['--fault', fault]);
+      for (const trial of result?.trials ?? []) {
+        assert.equal(trial.successor, trial.victim);
+        assert.equal(trial.probe.lost, 0);
+        assert.notEqual(trial.timelineUs.detected, null);
+        for (const { before, after } of Object.values(trial.proxies)) assert.deepEqual(after, before);
+      }
+    }),
+  );
 }
 
 const settings = {
@@ -94,30 +101,39 @@ const settings = {
 
 for (const [topology, summary] of Object.entries(settings)) {
   for (const fault of ['power', 'switchover'] as const) {
-    test(`${topology}, ${fault}: ${summary}`, async (context) => {
-      const result = await play(context, ['--topology', topology, '--fault', fault, '--trials', '2']);
-      if (result === undefined) return;
-      assertMoved(result);
-      assertTimeline(result);
-    });
+    test(
+      `${topology}, ${fault}: ${summary}`,
+      steady(async (context) => {
+        const result = await play(context, ['--topology', topology, '--fault', fault, '--trials', '2']);
+        if (result === undefined) return;
+        assertMoved(result);
+        assertTimeline(result);
+      }),
+    );
   }
 }
 
-test('without link 141 the members hear each other through the proxies, and one takes over', async (context) => {
-  const result = await play(context, ['--no-link', '--fault', 'power', '--trials', '2']);
-  if (result === undefined) return;
-  assertMoved(result);
-  assertTimeline(result);
-  assert.deepEqual(
-    result.plan.paths.map(({ name }) => name),
-    ['seg-a', 'seg-b', 'lan', 'routed'],
-  );
-});
+test(
+  'without link 141 the members hear each other through the proxies, and one takes over',
+  steady(async (context) => {
+    const result = await play(context, ['--no-link', '--fault', 'power', '--trials', '2']);
+    if (result === undefined) return;
+    assertMoved(result);
+    assertTimeline(result);
+    assert.deepEqual(
+      result.plan.paths.map(({ name }) => name),
+      ['seg-a', 'seg-b', 'lan', 'routed'],
+    );
+  }),
+);
 
-test('without root the same works', async (context) => {
-  if (namespacesMissing(context)) return;
-  if (process.getuid?.() === 0 && programMissing(context, 'setpriv', 'util-linux')) return;
-  const result = resultOf(await runLab('fig1b', ['--fault', 'power'], true));
-  assert.equal(result.rootless, true);
-  assertMoved(result);
-});
+test(
+  'without root the same works',
+  steady(async (context) => {
+    if (namespacesMissing(context)) return;
+    if (process.getuid?.() === 0 && programMissing(context, 'setpriv', 'util-linux')) return;
+    const result = resultOf(await runLab('fig1b', ['--fault', 'power'], true));
+    assert.equal(result.rootless, true);
+    assertMoved(result);
+  }),
+);

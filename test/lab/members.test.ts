@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { namespacesMissing } from './lab.ts';
+import { steady } from './steady.ts';
 
 const bench = join(import.meta.dirname, '../../bench/members.ts');
 /** A heartbeat that a test machine with other things to do can hold. */
@@ -30,10 +31,13 @@ const cases = {
 };
 
 for (const [name, summary] of Object.entries(cases)) {
-  test(summary, async (context) => {
-    if (namespacesMissing(context)) return;
-    const { exitCode, said } = await play(name);
-    assert.equal(exitCode, 0, said);
-    assert.match(said, /1 times, 0 with something wrong/);
-  });
+  test(
+    summary,
+    steady(async (context) => {
+      if (namespacesMissing(context)) return;
+      const { exitCode, said } = await play(name);
+      assert.equal(exitCode, 0, said);
+      assert.match(said, /1 times, 0 with something wrong/);
+    }),
+  );
 }

@@ -6,8 +6,8 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { StationLoop, say } from '../src/lab/loop.ts';
-import { setFifo } from '../src/linux/sched.ts';
+import { setFifo } from '../linux/sched.ts';
+import { StationLoop, say } from './loop.ts';
 
 /** CLOCK_MONOTONIC microseconds: asleep from fromUs to toUs. */
 export interface Stall {
@@ -41,6 +41,7 @@ export class Metronome {
   }
 }
 
+/** Called in the child. */
 function beat(cpu: number): void {
   const why = setFifo(priority);
   if (why !== null)
