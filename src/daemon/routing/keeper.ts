@@ -18,6 +18,8 @@ export class RouteKeeper {
   readonly #config: ReactorConfig;
   readonly #wanted: WantedRoutes;
   readonly #report: (report: ReactorReport) => void;
+  /** The member that gets what arrives, and the node that this machine's own programs reach. */
+  readonly #clients = new Map<GroupId, NodeId>();
   readonly #targets = new Map<GroupId, NodeId>();
   #route: RouteSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -35,11 +37,18 @@ export class RouteKeeper {
     this.#timer.unref();
   }
 
-  /** True when the group's packets go to this node now (0: nowhere). */
+  /** True when the group's packets go to this node now (0: nowhere); what arrives, to members behind this proxy only. */
   route(group: GroupId, to: NodeId | 0): boolean {
     if (to === 0) this.#targets.delete(group);
     else this.#targets.set(group, to);
-    return this.#attempt('route', () => this.#socket.batch(this.#wanted.to(group, to, false)));
+    const client = to !== 0 && this.#wanted.isClient(group, to) ? to : undefined;
+    if (client !== undefined) this.#clients.set(group, client);
+    return this.#attempt('route', () =>
+      this.#socket.batch([
+        ...(client === undefined ? [] : this.#wanted.arriving(group, client, false)),
+        ...this.#wanted.own(group, to, false),
+      ]),
+    );
   }
 
   resolve(group: GroupId, node: NodeId): void {
@@ -68,7 +77,8 @@ export class RouteKeeper {
     this.#attempt('put back routes', () => {
       const missing = this.#socket.ensure([
         ...this.#wanted.standing(),
-        ...[...this.#targets].flatMap(([group, to]) => this.#wanted.to(group, to, true)),
+        ...[...this.#clients].flatMap(([group, client]) => this.#wanted.arriving(group, client, true)),
+        ...[...this.#targets].flatMap(([group, to]) => this.#wanted.own(group, to, true)),
       ]);
       if (missing > 0) this.#report({ code: 'restored', what: `${missing} routes or rules` });
     });

@@ -1,8 +1,9 @@
 /**
  * Where packets for and from the group addresses are to go on this machine, as requests for the kernel. A proxy routes
- * them to the member that is registered, or to the place that took over: one table, looked at for what arrives from the
- * hosts' LAN, for what waited in the hold TAP, and for its own programs. A member behind a proxy sends what it says with
- * such an address to its proxy, whatever other ways it has.
+ * what arrives from the hosts' LAN, and what waited in the hold TAP, to a member that is registered here, and to nobody
+ * else: what is for another place the fence redirects. So with one member this table stays as it is in every takeover.
+ * A second table, for the proxy's own programs, leads to wherever the group is served. A member behind a proxy sends what
+ * it says with such an address to its proxy, whatever other ways it has.
  *
  * A crash leaves rules and routes behind. They attract nothing, and the closed fence lets nothing of it pass; the next
  * start or `understudy clean` removes them.
@@ -20,6 +21,9 @@ import { tableOf } from './tables.ts';
 
 /** Before main (32766), behind whatever an operator put first. */
 const priority = 7169;
+/** Which of the instance's tables; the members' ways back have those between. */
+const arrivingTable = 0;
+const ownTable = 255;
 const families = ['ipv4', 'ipv6'] as const;
 type Family = (typeof families)[number];
 
@@ -55,28 +59,45 @@ export class WantedRoutes {
   standing(): RouteRequest[] {
     const { instance, groups } = this.#config;
     const lans = new Set(this.proxied.map((link) => link.interface));
-    const incoming = lans.size === 0 ? [] : [...lans, holdDevice(instance), 'lo'];
+    const arriving = lans.size === 0 ? [] : [...lans, holdDevice(instance)];
+    const own = lans.size === 0 ? [] : ['lo'];
     const wanted = families.filter((family) =>
       this.proxied.some(({ id }) => this.familiesOf(id).has(family)),
     );
-    const table = tableOf(instance, 0);
+    const rules = (names: readonly string[], which: number): RouteRequest[] =>
+      wanted.flatMap((family) =>
+        names.map((incoming) => addRule({ family, incoming, table: tableOf(instance, which), priority })),
+      );
     return [
-      ...wanted.flatMap((family) =>
-        incoming.map((name) => addRule({ family, incoming: name, table, priority })),
-      ),
+      ...rules(arriving, arrivingTable),
+      ...rules(own, ownTable),
       ...groups.flatMap((link) => (link.gateway === undefined ? [] : this.#replies(link, link.gateway))),
     ];
   }
 
+  /** Whether this node is a member behind this proxy. */
+  isClient(group: GroupId, node: NodeId | 0): boolean {
+    return this.proxied.some(({ id, clients }) => id === group && clients.some((hop) => hop.node === node));
+  }
+
   /**
-   * The group's packets to this node; 0: nowhere. `exclusive`: only where there is no route; otherwise in the place of the
-   * one before. Throws OperationError.
+   * What arrives for the group goes to this member. `exclusive`: only where there is no route; otherwise in the place of
+   * the one before. Throws OperationError.
    */
-  to(group: GroupId, node: NodeId | 0, exclusive: boolean): RouteRequest[] {
+  arriving(group: GroupId, client: NodeId, exclusive: boolean): RouteRequest[] {
+    return this.#to(group, client, arrivingTable, exclusive);
+  }
+
+  /** What this machine's own programs send to the group goes to this node; 0: nowhere. Throws OperationError. */
+  own(group: GroupId, node: NodeId | 0, exclusive: boolean): RouteRequest[] {
+    return this.#to(group, node, ownTable, exclusive);
+  }
+
+  #to(group: GroupId, node: NodeId | 0, which: number, exclusive: boolean): RouteRequest[] {
     const link = this.proxied.find(({ id }) => id === group);
     const hop = link && hopTo(link, node);
     const ways = hop === undefined ? [] : parsed(hop);
-    const table = tableOf(this.#config.instance, 0);
+    const table = tableOf(this.#config.instance, which);
     return (this.#prefixes.get(group) ?? []).flatMap(({ address: destination, length: prefix }) => {
       const gateway = ways.find((way) => familyOf(way) === familyOf(destination));
       const route = { destination, prefix, table, protocol: protocolUnderstudy };
