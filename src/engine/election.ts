@@ -16,14 +16,17 @@ import { instant, later } from './time.ts';
 export function elect(member: Member, graceOver: boolean): void {
   const { state, context } = member;
   if (state !== 'starting' && state !== 'standby') return;
-  const active = member.activePeer?.id ?? member.servedBy?.member;
+  const heard = member.activePeer?.id;
+  const active = heard ?? member.servedBy?.member;
   // A member that has just started gives its proxy the grace to answer.
-  const unregistered = state === 'starting' && !graceOver && member.registrant?.untried === true;
+  const fresh = state === 'starting' && !graceOver;
+  const unregistered = fresh && member.registrant?.untried === true;
   if (active !== undefined) {
     member.lastActive = active;
     member.vacantSince = undefined;
     member.turn.cancel();
-    if (unregistered) return;
+    // Nor does it judge the silence of somebody that it has only heard of.
+    if (unregistered || (fresh && heard === undefined)) return;
     if (state === 'starting') member.enter('standby', 'heard');
     if (!member.healthy) member.enter('faulted', member.healthReason);
     return;

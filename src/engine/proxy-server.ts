@@ -23,7 +23,8 @@ import { type Context, slotUs } from './context.ts';
 import type { ProxyStateName } from './effect.ts';
 import type { PeerWatch } from './peer.ts';
 import { ProxyPart } from './proxy-part.ts';
-import { type Header, type Judgement, Registry } from './registry.ts';
+import { type Header, Registry } from './registry.ts';
+import { type Owed, Replies } from './replies.ts';
 import { holdsRole, type Word } from './standing.ts';
 import { type Instant, instant, later } from './time.ts';
 import type { Timer } from './timers.ts';
@@ -42,22 +43,15 @@ export interface ProxySnapshot {
   }[];
 }
 
-/** A request whose answer waits for the fence. */
-interface Owed {
-  readonly peer: NodeId;
-  readonly identification: number;
-  readonly judgement: Judgement;
-}
-
 export class ProxyServer {
   readonly #context: Context;
   readonly #registry: Registry;
   readonly #whereabouts: Whereabouts;
   readonly #part: ProxyPart;
+  readonly #replies: Replies;
   readonly #expiry: Timer;
   /** The fence was asked for and has not answered yet. */
   #acquiring = false;
-  #owed: Owed | undefined;
   /** The kernel refused the fence so many times in a row, and is not asked again before this moment. */
   #refusals = 0;
   #notBefore: Instant = instant(0);
@@ -69,6 +63,7 @@ export class ProxyServer {
     this.#registry = new Registry(context, config.id, config.members);
     this.#whereabouts = new Whereabouts(context, this.#registry, config);
     this.#part = new ProxyPart(context, this.#whereabouts);
+    this.#replies = new Replies(context, config.id, this.#registry, () => this.#header);
     this.#expiry = context.timers.create('registrationExpiry', () => {});
   }
 
@@ -132,31 +127,31 @@ export class ProxyServer {
   message(peer: PeerWatch, message: ControlMessage, graceOver: boolean): void {
     const { type, state, term, registration } = message;
     if (type !== ControlType.register || registration === undefined) return;
-    // Whoever starts hears the others first: a member must not be served that was succeeded meanwhile.
-    if (holdsRole(state) && !graceOver) return;
     const judgement = this.#registry.judge(peer, message, this.#whereabouts.seen, this.#unwilling(state));
     if (judgement === undefined) return;
     const accepted = judgement.code === RegistrationCode.accepted;
     if (accepted) this.noted(peer, { state, term, flags: 0 });
-    if (accepted && holdsRole(state)) this.#serve();
+    const owed = { peer: peer.id, identification: registration.identification, judgement };
+    if (accepted && holdsRole(state)) {
+      // Whoever starts hears the others first: a member must not be served that was succeeded meanwhile.
+      if (!graceOver) return this.#replies.giveAfterGrace(owed);
+      this.#serve();
+    }
     // A member that gives the role away, or is given it, goes on when it has our answer: packets are kept by then.
     const planned = state === MemberState.draining || state === MemberState.holding;
     if (accepted && planned && !this.#acquiring) this.#reviewPart();
-    const owed = { peer: peer.id, identification: registration.identification, judgement };
-    if (this.#acquiring) this.#owed = owed;
-    else this.#reply(owed);
+    this.#reply(owed);
   }
 
   /** The fence opened, or the kernel refused. */
   acquired(ok: boolean): void {
     this.#acquiring = false;
-    const owed = this.#owed;
-    this.#owed = undefined;
+    const owed = this.#replies.takeFenced();
     if (this.#part.open || this.settled) return;
     if (ok) {
       this.#refusals = 0;
       this.#part.speak('registered');
-      if (owed !== undefined) this.#reply(owed);
+      if (owed !== undefined) this.#replies.give(owed);
       return;
     }
     // A process that was held up while it asked asks again soon; a kernel that cannot is not asked all the time.
@@ -201,6 +196,7 @@ export class ProxyServer {
     else this.#expiry.arm(next);
     for (const member of this.#whereabouts.outdated) this.#registry.tell(member, this.#header);
     if (graceOver) this.#serve();
+    if (graceOver) for (const owed of this.#replies.takeEarly()) this.#replyEarly(owed);
     if (this.#acquiring) return;
     this.#reviewPart();
     const elsewhere = this.#whereabouts.servedElsewhere;
@@ -230,10 +226,14 @@ export class ProxyServer {
     return holdsRole(state) && this.#context.now < this.#notBefore ? RegistrationCode.unable : undefined;
   }
 
-  #reply({ peer, identification, judgement }: Owed): void {
-    const news = judgement.code === RegistrationCode.accepted && !judgement.again;
-    if (news) this.#context.emit({ kind: 'resolve', group: this.id, node: peer });
-    this.#registry.reply(peer, identification, judgement, this.#header);
+  /** Who holds a term that was succeeded has been told so. */
+  #replyEarly(owed: Owed): void {
+    if (!this.#whereabouts.outdated.includes(owed.peer)) this.#reply(owed);
+  }
+
+  #reply(owed: Owed): void {
+    if (this.#acquiring) this.#replies.giveAfterFence(owed);
+    else this.#replies.give(owed);
   }
 
   /** Serves the active member, where it is not served already. */

@@ -230,8 +230,8 @@ export class Switchover {
   #reviewReceiving(): void {
     const member = this.#member;
     const { context } = member;
-    const active = member.activePeer;
-    if (active !== undefined && active.id !== this.#partner) {
+    const active = member.activePeer?.id ?? member.servedBy?.member;
+    if (active !== undefined && active !== this.#partner) {
       this.#discard('heard');
       return;
     }
@@ -239,7 +239,10 @@ export class Switchover {
     if (partner === undefined) return;
     if (!this.#promised) this.#promise();
     const standing = partner.standing(member.id);
-    if (!partner.up) {
+    if (standing !== undefined && compareTerms(standing.term, this.#term) > 0) {
+      // It gave the role up to a higher term, not to us.
+      this.#discard('heard');
+    } else if (!partner.up) {
       const cause = context.detector.causeOfDeath(partner, member.config.takeOverOn);
       if (cause !== undefined || partner.downCause === 'stopping') this.#take(cause ?? 'stopping');
     } else if (standing !== undefined && !standing.holds && compareTerms(standing.term, this.#term) >= 0) {

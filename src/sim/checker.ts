@@ -6,10 +6,11 @@
  * dead), or when the network or a scheduler misbehaved a moment ago; even then they must end soon. A proxy that is
  * succeeded answers until it hears of it.
  */
-import { type ControlMessage, compareTerms, type Term } from '../wire/control/message.ts';
+import { type ControlMessage, compareTerms, type NodeId, type Term } from '../wire/control/message.ts';
 import { Knowledge, said } from './knowledge.ts';
 import type { Machine } from './machine.ts';
 import { group, leaseUs, placeOf } from './plan.ts';
+import { Service } from './service.ts';
 import type { World } from './world.ts';
 
 /** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
@@ -22,6 +23,7 @@ const turnsUs = 200;
 export class Checker {
   readonly #world: World;
   readonly #knowledge: Knowledge;
+  readonly #service: Service;
   #disturbedAt = Number.NEGATIVE_INFINITY;
   #causedAt = 0;
   #overlapSince: number | undefined;
@@ -29,6 +31,7 @@ export class Checker {
   constructor(world: World) {
     this.#world = world;
     this.#knowledge = new Knowledge(world);
+    this.#service = new Service(world);
   }
 
   get activations(): number {
@@ -56,6 +59,13 @@ export class Checker {
 
   heard(machine: Machine, message: ControlMessage): void {
     this.#knowledge.heard(machine.id, message);
+  }
+
+  heardAnnouncement(machine: Machine, from: NodeId): void {
+    const place = this.#world.machines.find(({ id }) => id === from);
+    const member = place?.isProxy ? place.front.routesTo : from;
+    // What was not true says nothing.
+    if (place?.isVoice) this.#service.heardAnnouncement(machine, this.#knowledge.lastTerm(member));
   }
 
   /** A member opens its fence. */
@@ -95,8 +105,11 @@ export class Checker {
     else this.#overlapSince ??= this.#now;
   }
 
-  /** Called often: two voices must end soon after the disturbance that excused them. */
+  /** Called often: two voices must end soon after the disturbance that excused them, and hosts be served. */
   tick(): void {
+    const lack =
+      this.#world.plan.proxies.length === 0 ? undefined : this.#service.lack(this.#now - this.#causedAt);
+    if (lack !== undefined) this.#fail(lack);
     const voices = this.#voices;
     if (voices.length < 2) {
       this.#overlapSince = undefined;
@@ -114,10 +127,11 @@ export class Checker {
   turned(machine: Machine): void {
     if (!machine.isProxy || !machine.isVoice) return;
     const { id, front } = machine;
-    const known = this.#knowledge.servedBy(id);
-    if (placeOf(this.#world.plan, known.member) === id) return;
     const term = this.#knowledge.lastTerm(front.routesTo);
-    if (compareTerms(known, term) > 0)
+    const objection = this.#service.objection(machine, term, this.#now - this.#disturbedAt > excuseUs);
+    if (objection !== undefined) this.#fail(objection);
+    const known = this.#knowledge.servedBy(id);
+    if (placeOf(this.#world.plan, known.member) !== id && compareTerms(known, term) > 0)
       this.#fail(`proxy ${id} answers for ${said(term)}, but heard of ${said(known)}`);
   }
 

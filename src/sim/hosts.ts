@@ -19,11 +19,11 @@ export class Hosts {
     this.#world = world;
   }
 
-  /** A frame from a machine with an open fence is on its way to every host and to the other places. */
+  /** A frame of a place with an open fence is on its way to every host and to the other places. */
   announced(machine: Machine): void {
     const { plan, network, agenda, random, machines } = this.#world;
     const lan = lanOf(plan);
-    if (plan.proxies.length === 0 || lan === undefined || !machine.open) return;
+    if (plan.proxies.length === 0 || !lan?.members.includes(machine.id) || !machine.open) return;
     if (!network.carrier(lan, machine.id)) return;
     agenda.after(random.between(plan.delayUs[0], plan.delayUs[1]), () => {
       if (network.carrier(lan, machine.id)) this.#table = machine.id;

@@ -5,10 +5,11 @@
 import type { Effect } from '../engine/effect.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Event } from '../engine/event.ts';
-import { type Instant, instant } from '../engine/time.ts';
 import type { BootNonce, NodeId, PathId, Term } from '../wire/control/message.ts';
+import { Clock } from './clock.ts';
 import { engineConfig } from './engine-config.ts';
 import { SimulatedFence } from './fence.ts';
+import { Front } from './front.ts';
 import { group, renewUs } from './plan.ts';
 import { Sockets } from './sockets.ts';
 import type { World } from './world.ts';
@@ -20,25 +21,16 @@ const claimIntervalUs = 50_000;
 
 type Waiting = { readonly path: PathId; readonly bytes: Uint8Array } | { readonly event: Event };
 
-/** What the engine has asked the kernel and the responder for. */
-interface Front {
-  answers: boolean;
-  routesTo: NodeId | 0;
-  forwardsTo: NodeId | 0;
-  holds: boolean;
-}
-
 export class Machine {
   readonly id: NodeId;
   readonly isProxy: boolean;
   readonly #world: World;
-  /** Our clock: microseconds at world time 0, and how fast it runs. */
-  readonly #clock: { readonly offset: number; readonly rate: number };
+  readonly #clock: Clock;
   fence: SimulatedFence = new SimulatedFence();
   alive = false;
   frozenUntil = 0;
   boot: BootNonce = 0;
-  #front: Front = blank();
+  #front: Front = new Front();
   /** What was written to disk, if it survives. */
   #ceiling = 0;
   #engine: Engine | undefined;
@@ -52,13 +44,14 @@ export class Machine {
   #claimedAt = Number.NEGATIVE_INFINITY;
   #healthy = true;
   #carries = true;
+  #steadySince = 0;
+  #deadSince = 0;
 
   constructor(world: World, id: NodeId) {
     this.#world = world;
     this.id = id;
     this.isProxy = world.plan.proxies.includes(id);
-    const { random } = world;
-    this.#clock = { offset: random.between(0, 2 ** 40), rate: 1 + (random.next() - 0.5) * 4e-4 };
+    this.#clock = new Clock(world.agenda, world.random);
   }
 
   get open(): boolean {
@@ -69,6 +62,16 @@ export class Machine {
   get isVoice(): boolean {
     if (this.isProxy) return this.open && this.#front.answers;
     return this.open && !this.#world.plan.proxyOf.has(this.id);
+  }
+
+  /** Since when it lives, with the same word of its checks. */
+  get steadySince(): number {
+    return this.alive && this.#healthy ? this.#steadySince : Number.POSITIVE_INFINITY;
+  }
+
+  /** Since when its process is gone. */
+  get deadSince(): number {
+    return this.alive ? Number.POSITIVE_INFINITY : this.#deadSince;
   }
 
   get front(): Readonly<Front> {
@@ -98,14 +101,15 @@ export class Machine {
     this.boot = random.between(1, 2 ** 31);
     this.alive = true;
     this.fence = new SimulatedFence();
-    this.#front = blank();
+    this.#front = new Front();
     this.#healthy = true;
     this.#carries = true;
+    this.#steadySince = this.#world.agenda.now;
     this.#waiting = [];
     this.#planned = undefined;
     this.#sockets = new Sockets(this.#world, this.id, this.boot);
     const config = engineConfig(plan, this.id, this.boot);
-    const start = { now: this.#clockNow(), termCeiling: this.#ceiling, termFloor: this.#ceiling };
+    const start = { now: this.#clock.now, termCeiling: this.#ceiling, termFloor: this.#ceiling };
     this.#engine = new Engine(config, start);
     this.carriersChanged();
     this.#perform(this.#engine.takeEffects());
@@ -115,9 +119,10 @@ export class Machine {
   /** The process is gone, by whatever signal: descriptors, device and addresses with it. */
   end(): void {
     this.alive = false;
+    this.#deadSince = this.#world.agenda.now;
     this.#engine = undefined;
     this.fence = new SimulatedFence();
-    this.#front = blank();
+    this.#front = new Front();
     this.frozenUntil = 0;
     this.#turnAt = Number.POSITIVE_INFINITY;
     this.#turnOrder++;
@@ -150,6 +155,7 @@ export class Machine {
     if (!this.alive || !this.#front.answers || now - this.#claimedAt < claimIntervalUs) return;
     this.#claimedAt = now;
     this.tell({ kind: 'claim', group, member: from });
+    this.#world.checker.heardAnnouncement(this, from);
   }
 
   carriersChanged(): void {
@@ -160,6 +166,7 @@ export class Machine {
   /** The word of the checks. */
   check(healthy: boolean): void {
     this.#healthy = healthy;
+    this.#steadySince = this.#world.agenda.now;
     const carries = this.#world.serves(this.id);
     const reason = carries ? 'check' : 'no carrier';
     if (!this.isProxy) this.tell({ kind: 'health', group, healthy: healthy && carries, reason });
@@ -181,15 +188,6 @@ export class Machine {
 
   #wakeUs(): number {
     return this.#world.random.between(2, 60);
-  }
-
-  #clockNow(): Instant {
-    return instant(Math.floor(this.#clock.offset + this.#world.agenda.now * this.#clock.rate));
-  }
-
-  /** World time of a moment on our clock. */
-  #worldTime(at: Instant): number {
-    return Math.ceil((at + 1 - this.#clock.offset) / this.#clock.rate);
   }
 
   #schedule(us: number): void {
@@ -231,7 +229,7 @@ export class Machine {
 
   #plan(): void {
     const deadline = this.#engine?.nextDeadline();
-    const engineAt = deadline === undefined ? Number.POSITIVE_INFINITY : this.#worldTime(deadline);
+    const engineAt = deadline === undefined ? Number.POSITIVE_INFINITY : this.#clock.worldTime(deadline);
     const at = Math.min(engineAt, this.fence.held ? this.#renewAt : Number.POSITIVE_INFINITY);
     this.#planned = Number.isFinite(at) ? at : undefined;
     if (this.#planned === undefined) return;
@@ -251,7 +249,7 @@ export class Machine {
   #feed(event: Event): void {
     const engine = this.#engine;
     if (engine === undefined) return;
-    engine.handle(event, this.#clockNow());
+    engine.handle(event, this.#clock.now);
     for (let effects = engine.takeEffects(); effects.length > 0; effects = engine.takeEffects()) {
       this.#perform(effects);
     }
@@ -275,21 +273,16 @@ export class Machine {
         this.fence.yield();
         return this.#world.checker.voicesChanged(this);
       case 'answer':
-        this.#front.answers = effect.on;
+        this.#front.perform(effect);
         if (effect.on) this.#world.checker.spoke(this, 'answers');
         return this.#world.checker.voicesChanged(this);
       case 'announce':
         this.#world.checker.spoke(this, 'announces');
         return this.#world.announced(this);
       case 'forward':
-        this.#front.forwardsTo = effect.to;
-        return;
       case 'route':
-        this.#front.routesTo = effect.to;
-        return;
       case 'hold':
-        this.#front.holds = effect.action === 'begin';
-        return;
+        return this.#front.perform(effect);
       case 'resolve':
         return;
       case 'reserveTerms':
@@ -321,8 +314,4 @@ export class Machine {
     } else checker.disturbed();
     this.#feed({ kind: 'acquired', group, ok });
   }
-}
-
-function blank(): Front {
-  return { answers: false, routesTo: 0, forwardsTo: 0, holds: false };
 }

@@ -12,6 +12,9 @@ export class Network {
   readonly #agenda: Agenda;
   readonly #random: Random;
   readonly #plan: Plan;
+  readonly #fellSilent: () => void;
+  /** How many datagrams in a row were lost by chance: "path:from>to". */
+  readonly #streaks = new Map<string, number>();
   /** Directions that pass nothing: "path:from>to". */
   readonly #blocked = new Set<string>();
   readonly #cut = new Set<PathId>();
@@ -21,10 +24,12 @@ export class Network {
   stormLossShare = 0;
   stormDelayUs = 0;
 
-  constructor(agenda: Agenda, random: Random, plan: Plan) {
+  /** `fellSilent`: chance alone took as many datagrams in a row as silence needs. */
+  constructor(agenda: Agenda, random: Random, plan: Plan, fellSilent: () => void) {
     this.#agenda = agenda;
     this.#random = random;
     this.#plan = plan;
+    this.#fellSilent = fellSilent;
   }
 
   block(path: PathId, from: NodeId, to: NodeId): void {
@@ -75,13 +80,23 @@ export class Network {
     if (!this.passes(path, from, to)) return;
     const { lossShare, duplicateShare, delayUs } = this.#plan;
     const copies = this.#random.chance(duplicateShare) ? 2 : 1;
+    let arrive = 0;
     for (let copy = 0; copy < copies; copy++) {
       const lost = this.#random.chance(Math.max(lossShare, this.stormLossShare));
       if (lost && !this.lossless) continue;
+      arrive++;
       const late = this.stormDelayUs === 0 ? 0 : this.#random.between(0, this.stormDelayUs);
       this.#agenda.after(this.#random.between(delayUs[0], delayUs[1]) + late, () => {
         if (this.passes(path, from, to)) deliver();
       });
     }
+    this.#count(`${path.id}:${from}>${to}`, arrive === 0);
+  }
+
+  #count(direction: string, lost: boolean): void {
+    const streak = lost ? (this.#streaks.get(direction) ?? 0) + 1 : 0;
+    this.#streaks.set(direction, streak);
+    // The next one may be later than the last one was, and then comes too late.
+    if (streak >= this.#plan.missCount - 1) this.#fellSilent();
   }
 }

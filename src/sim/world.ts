@@ -54,7 +54,7 @@ export class World {
     this.#log = log;
     this.random = new Random(seed);
     this.plan = drawPlan(this.random, new Random(seed ^ shapeSalt));
-    this.network = new Network(this.agenda, this.random, this.plan);
+    this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
     this.checker = new Checker(this);
     this.hosts = new Hosts(this);

@@ -592,7 +592,7 @@ describe('a proxy that starts', () => {
     play.drained();
     assert.deepEqual(
       play.take().filter((line) => !/Up/.test(line)),
-      [],
+      ['registered 1 active 5.1', 'route 1'],
     );
     const word = () => {
       play.says(1, active(5, 1));
@@ -600,8 +600,31 @@ describe('a proxy that starts', () => {
     };
     play.pass(1_000_000 - 1, word);
     assert.equal(stateOf(play), 'idle');
-    play.pass(interval, word);
-    assert.equal(stateOf(play), 'serving');
+    assert.deepEqual(play.take(), []);
+    play.pass(1);
+    assert.deepEqual(play.take(), [
+      'acquire 5.1',
+      'answer on',
+      'announce and ask',
+      'idle>serving registered',
+      'announced 0',
+      'resolve 1',
+      'send registered to 1 #1 accepted term 5.1',
+    ]);
+  });
+
+  test('refuses an early request that another one has overtaken', () => {
+    const play = new Rehearsal(proxyConfig());
+    register(play, 1, active(5, 1), 1);
+    play.drained();
+    play.take();
+    play.says(12, serving(6, 2));
+    play.drained();
+    play.drained();
+    assert.deepEqual(
+      play.take().filter((line) => !/Up/.test(line)),
+      ['registrationRefused 1 by 11 lowerTerm 6.2', 'send registered to 1 #1 lowerTerm term 6.2'],
+    );
   });
 
   test('serves as soon as everybody has told; refuses what the other place has succeeded', () => {

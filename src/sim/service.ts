@@ -1,0 +1,80 @@
+/**
+ * What hosts get in a world with proxies, judged from where their packets end and from who lives since when: a proxy
+ * keeps packets whose member is dead, believes announcements, and whoever can be served is served.
+ */
+import { compareTerms, type NodeId, type Term } from '../wire/control/message.ts';
+import { said } from './knowledge.ts';
+import type { Machine } from './machine.ts';
+import { placeOf } from './plan.ts';
+import type { World } from './world.ts';
+
+/** Beyond the count of missed heartbeats: a young engine's patience, and what a turn takes. */
+const settlingIntervals = 12;
+const turnUs = 5_000;
+/** A machine that has lived unharmed for so long is past its grace, and has registered. */
+const steadyUs = 1_000_000;
+/** After the last event that may move a role, for so long, hosts may go without service. */
+const unrestUs = 400_000;
+/** Later too, for so long: a member that takes the role back in order lets packets wait. */
+const pauseUs = 50_000;
+
+export class Service {
+  readonly #world: World;
+  /** The announcement that a proxy has heard in this turn: the term behind it. */
+  readonly #announced = new Map<NodeId, Term>();
+  #unservedSince: number | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** `term`: of whom the other place answers for. */
+  heardAnnouncement(machine: Machine, term: Term): void {
+    this.#announced.set(machine.id, term);
+  }
+
+  /** After a turn of a proxy that answers by `term`: what is wrong with that, or undefined. `quiet`: nothing excuses it. */
+  objection(machine: Machine, term: Term, quiet: boolean): string | undefined {
+    const { id, front } = machine;
+    const announced = this.#announced.get(id);
+    this.#announced.delete(id);
+    if (announced !== undefined && compareTerms(announced, term) > 0)
+      return `proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`;
+    const { intervalUs, missCount } = this.#world.plan;
+    const deadUs = this.#now - (this.#machine(front.routesTo)?.deadSince ?? Number.POSITIVE_INFINITY);
+    if (!quiet || front.holds || deadUs < (missCount + settlingIntervals) * intervalUs + turnUs)
+      return undefined;
+    return `proxy ${id} sends packets to member ${front.routesTo}, dead for ${deadUs} µs`;
+  }
+
+  /** Why hosts get nothing in a calm world in which nothing has happened for `quietUs`, and should; or undefined. */
+  lack(quietUs: number): string | undefined {
+    const { plan, machines } = this.#world;
+    if (!plan.calm || !plan.takeOverOn.status || quietUs < unrestUs) return this.#served();
+    const able = machines.find((machine) => !machine.isProxy && this.#isAble(machine));
+    const end = able === undefined ? undefined : this.#world.hosts.send();
+    if (able === undefined || (end !== undefined && typeof end !== 'string' && end.open))
+      return this.#served();
+    this.#unservedSince ??= this.#now;
+    if (this.#now - this.#unservedSince < pauseUs) return undefined;
+    const fate = typeof end === 'string' ? end : `reaches ${end?.id}, which is silent`;
+    return `a packet ${fate}, though member ${able.id} could be served`;
+  }
+
+  #served(): undefined {
+    this.#unservedSince = undefined;
+  }
+
+  #isAble(member: Machine): boolean {
+    const place = this.#machine(placeOf(this.#world.plan, member.id));
+    return [member, place].every((each) => each !== undefined && this.#now - each.steadySince >= steadyUs);
+  }
+
+  #machine(id: NodeId): Machine | undefined {
+    return this.#world.machines.find((machine) => machine.id === id);
+  }
+
+  get #now(): number {
+    return this.#world.agenda.now;
+  }
+}
