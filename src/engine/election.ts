@@ -46,7 +46,7 @@ export function elect(member: Member, graceOver: boolean): void {
   }
   if (member.vacantSince === undefined) noticeVacancy(member, cause);
   const from = instant(Math.max(member.vacantSince ?? context.now, member.ranksFrom));
-  const due = later(from, waitOf(member));
+  const due = later(from, waitOf(member, graceOver));
   const at = instant(Math.max(due, member.notBefore));
   if (context.now >= at) member.acquire(cause);
   else member.turn.arm(at);
@@ -82,13 +82,16 @@ function noticeVacancy(member: Member, cause: Cause): void {
 }
 
 /** How long after the vacancy was seen our turn comes, microseconds. */
-function waitOf(member: Member): number {
+function waitOf(member: Member, graceOver: boolean): number {
   const { context, successors: settled } = member;
   const { config } = context;
   const slot = slotUs(config);
   if (member.state === 'standby') {
-    const ahead = settled.filter((peer) => goesBefore(member, peer, config.self));
-    return ahead.length * slot;
+    // In our own grace, whoever we have not heard yet may stand by all the same.
+    const able = graceOver
+      ? settled
+      : member.peers.filter(({ boot, id }) => boot === 0 || settled.some((each) => each.id === id));
+    return able.filter((peer) => goesBefore(member, peer, config.self)).length * slot;
   }
   const ahead = member.peers.filter((peer) => {
     const state = peer.standing(member.id)?.state ?? MemberState.starting;

@@ -230,9 +230,12 @@ export class ProxyPart {
     this.#become('idle', 'the hosts have moved');
   }
 
-  /** Nobody else was heard to serve. After a lapsed lease the fence is asked for anew, by `ProxyServer`. */
+  /**
+   * Nobody else was heard to serve. With nobody to serve ourselves, an announcement is not contradicted; after a lapsed
+   * lease the fence is asked for anew, by `ProxyServer`.
+   */
   #speakAgain(): void {
-    if (!this.open) return;
+    if (this.#state !== 'serving') return;
     this.presence.answer(true);
     this.announcer.begin();
     this.announcer.reportFirst();

@@ -125,10 +125,13 @@ export class Checker {
 
   /** After a turn of its loop, a proxy that heard of a higher term at another place answers no longer. */
   turned(machine: Machine): void {
+    const announced = this.#service.takeAnnounced(machine.id);
     if (!machine.isProxy || !machine.isVoice) return;
     const { id, front } = machine;
     const term = this.#knowledge.lastTerm(front.routesTo);
-    const objection = this.#service.objection(machine, term, this.#now - this.#disturbedAt > excuseUs);
+    if (compareTerms(announced, term) > 0)
+      this.#fail(`proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`);
+    const objection = this.#service.objection(machine, this.#now - this.#disturbedAt > excuseUs);
     if (objection !== undefined) this.#fail(objection);
     const known = this.#knowledge.servedBy(id);
     if (placeOf(this.#world.plan, known.member) !== id && compareTerms(known, term) > 0)
@@ -181,7 +184,14 @@ export class Checker {
 
   #judge(machine: Machine, holder: Machine): void {
     const silentUs = this.#knowledge.silenceUs(holder.id, machine.id);
-    const excused = silentUs >= 1.3 * this.#world.plan.intervalUs;
+    // Nobody can know what a member did a moment ago that it has never heard.
+    const { intervalUs } = this.#world.plan;
+    if (
+      silentUs === Number.POSITIVE_INFINITY &&
+      this.#now - this.#knowledge.activatedAt(holder.id) < intervalUs
+    )
+      return;
+    const excused = silentUs >= 1.3 * intervalUs;
     if (excused && !this.#world.plan.calm) return;
     if (this.#now - this.#disturbedAt < excuseUs) return;
     this.#fail(

@@ -12,6 +12,14 @@ import {
 } from '../wire/control/message.ts';
 import type { World } from './world.ts';
 
+interface Activation {
+  readonly member: NodeId;
+  readonly term: Term;
+  /** The disk knows of it. */
+  readonly written: boolean;
+  readonly at: number;
+}
+
 export class Knowledge {
   readonly #world: World;
   /** When `to` last believed a word of `from`, or of a proxy that `from` is served: "from>to". */
@@ -19,7 +27,7 @@ export class Knowledge {
   readonly #known = new Map<NodeId, Term>();
   /** The highest term that somebody was heard to hold or to serve. */
   readonly #servedBy = new Map<NodeId, Term>();
-  readonly #activations: { readonly member: NodeId; readonly term: Term; readonly written: boolean }[] = [];
+  readonly #activations: Activation[] = [];
   #memoryLost = false;
 
   constructor(world: World) {
@@ -65,13 +73,17 @@ export class Knowledge {
   }
 
   activated(id: NodeId, term: Term, written: boolean): void {
-    this.#activations.push({ member: id, term, written });
+    this.#activations.push({ member: id, term, written, at: this.#world.agenda.now });
     this.#learn(id, term);
   }
 
   /** The term of the member's last activation. */
   lastTerm(member: NodeId): Term {
-    return this.#activations.findLast((each) => each.member === member)?.term ?? noTerm;
+    return this.#last(member)?.term ?? noTerm;
+  }
+
+  activatedAt(member: NodeId): number {
+    return this.#last(member)?.at ?? Number.NEGATIVE_INFINITY;
   }
 
   servedBy(id: NodeId): Term {
@@ -80,6 +92,10 @@ export class Knowledge {
 
   silenceUs(from: NodeId, to: NodeId): number {
     return this.#world.agenda.now - (this.#heard.get(`${from}>${to}`) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #last(member: NodeId): Activation | undefined {
+    return this.#activations.findLast((each) => each.member === member);
   }
 
   #heardOf(from: NodeId, to: NodeId): void {

@@ -2,8 +2,7 @@
  * What hosts get in a world with proxies, judged from where their packets end and from who lives since when: a proxy
  * keeps packets whose member is dead, believes announcements, and whoever can be served is served.
  */
-import { compareTerms, type NodeId, type Term } from '../wire/control/message.ts';
-import { said } from './knowledge.ts';
+import { type NodeId, noTerm, type Term } from '../wire/control/message.ts';
 import type { Machine } from './machine.ts';
 import { placeOf } from './plan.ts';
 import type { World } from './world.ts';
@@ -33,13 +32,16 @@ export class Service {
     this.#announced.set(machine.id, term);
   }
 
-  /** After a turn of a proxy that answers by `term`: what is wrong with that, or undefined. `quiet`: nothing excuses it. */
-  objection(machine: Machine, term: Term, quiet: boolean): string | undefined {
-    const { id, front } = machine;
-    const announced = this.#announced.get(id);
+  /** The term behind what it heard announced in this turn. */
+  takeAnnounced(id: NodeId): Term {
+    const announced = this.#announced.get(id) ?? noTerm;
     this.#announced.delete(id);
-    if (announced !== undefined && compareTerms(announced, term) > 0)
-      return `proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`;
+    return announced;
+  }
+
+  /** After a turn of a proxy that answers: what is wrong with that, or undefined. `quiet`: nothing excuses it. */
+  objection(machine: Machine, quiet: boolean): string | undefined {
+    const { id, front } = machine;
     const { intervalUs, missCount } = this.#world.plan;
     const deadUs = this.#now - (this.#machine(front.routesTo)?.deadSince ?? Number.POSITIVE_INFINITY);
     if (!quiet || front.holds || deadUs < (missCount + settlingIntervals) * intervalUs + turnUs)
