@@ -37,7 +37,7 @@ function stream(host: string, server: string, address: string, seconds: number):
   return told.end.sum_received.bits_per_second / 1e9;
 }
 
-/** Pairs in turn, so that a drift of the machine's speed meets both. */
+/** In pairs, each of them first in turn, so that a drift of the machine's speed meets both. */
 async function compare(director: Director, o: Options): Promise<boolean> {
   const { plan } = director;
   const host = plan.hosts[0]?.name ?? '';
@@ -55,8 +55,12 @@ async function compare(director: Director, o: Options): Promise<boolean> {
   const own: number[] = [];
   const ratios: number[] = [];
   for (let pair = 1; pair <= o.pairs; pair++) {
-    const one = stream(host, active.name, plan.service4, o.seconds);
-    const other = stream(host, active.name, active.address4, o.seconds);
+    const first = pair % 2 === 0 ? active.address4 : plan.service4;
+    const second = pair % 2 === 0 ? plan.service4 : active.address4;
+    const measured = new Map([[first, stream(host, active.name, first, o.seconds)]]);
+    measured.set(second, stream(host, active.name, second, o.seconds));
+    const one = measured.get(plan.service4) ?? 0;
+    const other = measured.get(active.address4) ?? 0;
     shared.push(one);
     own.push(other);
     ratios.push(one / other);
