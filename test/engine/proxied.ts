@@ -1,12 +1,6 @@
 /** Configurations around proxies, as in fig. 1B: member 1 is behind proxy 11, member 2 behind proxy 12. */
 import type { EngineConfig, GroupConfig, PeerConfig, ProxiedGroupConfig } from '../../src/engine/config.ts';
-import {
-  flagElsewhere,
-  flagProxy,
-  MemberState,
-  type NodeId,
-  type Term,
-} from '../../src/wire/control/message.ts';
+import { flagElsewhere, flagProxy, MemberState, type NodeId } from '../../src/wire/control/message.ts';
 import { engineConfig, everySignal, group, type Word } from './rehearsal.ts';
 
 /** To the other member: the link, a cable. */
@@ -68,5 +62,3 @@ export const serving = (counter: number, member: NodeId): Word => proxy(MemberSt
 export const waiting = (counter: number, member: NodeId): Word => proxy(MemberState.holding, counter, member);
 export const servedElsewhere = (counter: number, member: NodeId): Word =>
   proxy(MemberState.standby, counter, member, flagElsewhere);
-
-export const noTermYet: Term = { counter: 0, member: 0 };
