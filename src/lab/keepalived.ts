@@ -27,6 +27,7 @@ export class Keepalived implements System {
   readonly facts: System['facts'];
   /** Nothing ends it, so nothing is granted. */
   readonly lingerMs = 0;
+  readonly hearsayMs = 0;
   readonly #plan: LabPlan;
   readonly #intervalMs: number;
   readonly #options: KeepalivedOptions;

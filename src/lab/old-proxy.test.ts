@@ -41,7 +41,7 @@ function handover(fault: FaultName): Handover {
 }
 
 async function heard(fault: FaultName, spoken: Spoken, said: readonly Witnessed[]): Promise<OldProxy> {
-  const found = await hearOldProxy(handover(fault), plan, board(spoken), said, true);
+  const found = await hearOldProxy(handover(fault), plan, board(spoken), said, 5_000);
   assert.ok(found);
   return found;
 }
@@ -88,7 +88,7 @@ test('one proxy for both has nothing to yield', async () => {
   const [victim, successor] = shared.members;
   assert.ok(victim && successor);
   assert.equal(
-    await hearOldProxy({ ...handover('kill'), victim, successor }, shared, board([]), [], true),
+    await hearOldProxy({ ...handover('kill'), victim, successor }, shared, board([]), [], 5_000),
     null,
   );
 });

@@ -34,33 +34,29 @@ export interface Handover {
 }
 
 /**
- * From the new one's announcement until the old one has heard of it, from its word until the fence is closed, and how
- * late the capture may be: microseconds.
+ * Null: nobody was behind a proxy, or the same proxy serves the successor. `hearsayUs`: from the new one's announcement
+ * until the old one has heard of it, from its word until the fence is closed, and how late the capture may be.
  */
-const toleranceUs = { fifo: 5_000, ordinary: 100_000 };
-
-/** Null: nobody was behind a proxy, or the same proxy serves the successor. */
 export async function hearOldProxy(
   o: Handover,
   plan: LabPlan,
   switchboard: Pick<Switchboard, 'voices'>,
   occurrences: readonly Witnessed[],
-  fifo: boolean,
+  hearsayUs: number,
 ): Promise<OldProxy | null> {
   const proxy = proxyOf(o.victim, plan);
   if (proxy === undefined || o.successor === undefined || placeOf(o.successor, plan) === proxy) return null;
   const { name } = proxy;
-  const tolerance = fifo ? toleranceUs.fifo : toleranceUs.ordinary;
   const since = Math.max(o.firstAnswer ?? o.faultAt, o.announcedUs ?? o.faultAt);
   const untilUs = servesAgain(occurrences, name, since);
   const yieldedUs = yielded(occurrences, name, { sinceUs: o.faultAt, untilUs });
-  const closed = closedUs(o, yieldedUs) + tolerance;
-  const claimsFrom = o.fault.at === 'proxy' && o.fault.mutes === true ? closed : since + tolerance;
+  const closed = closedUs(o, yieldedUs) + hearsayUs;
+  const claimsFrom = o.fault.at === 'proxy' && o.fault.mutes === true ? closed : since + hearsayUs;
   const [frames, claims] = await Promise.all([
     switchboard.voices(proxy, { sinceUs: closed, untilUs }),
     switchboard.voices(proxy, { sinceUs: claimsFrom, untilUs }, 'claim'),
   ]);
-  const overtimeUs = Math.max(0, (yieldedUs ?? since) - since - tolerance);
+  const overtimeUs = Math.max(0, (yieldedUs ?? since) - since - hearsayUs);
   return { name, yieldedUs, overtimeUs, frames, claims };
 }
 

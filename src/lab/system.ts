@@ -9,6 +9,8 @@ export interface System {
   readonly facts: Readonly<Record<string, string | number | boolean>>;
   /** How long the machine of a dead or frozen daemon may go on speaking with the address, milliseconds. */
   readonly lingerMs: number;
+  /** How long after a takeover's announcement the old place may need to hear of it, milliseconds. */
+  readonly hearsayMs: number;
   /** Starts the daemon of a machine in its namespace, after an earlier one has ended; resolves when it runs. */
   start(node: NodePlan): Promise<void>;
   /** What a signal to the daemon goes to: its process id, or minus its process group where it is several processes. */

@@ -163,7 +163,7 @@ async function conclude(
   const untilUs = activeAgain(occurrences, victim.name, firstAnswer ?? faultAt);
   const { announcedUs, victimFrames } = await director.judgeCapture({ ...sighting, firstAnswer, untilUs });
   const handover = { ...sighting, fault, mendedUs, firstAnswer, announcedUs };
-  const oldProxy = await hearOldProxy(handover, plan, switchboard, occurrences, fifo);
+  const oldProxy = await hearOldProxy(handover, plan, switchboard, occurrences, system.hearsayMs * 1000);
   const captureAnnounced = announcedUs;
   const takeover = { fault, plan, faultAt, victim, successor };
   const timelineUs = timelineOf({ ...takeover, occurrences, captureAnnounced, firstAnswer });

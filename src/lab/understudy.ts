@@ -24,6 +24,8 @@ const cliPath = fileURLToPath(
 );
 /** Several daemons that start at once on a busy machine take their time, milliseconds. */
 const startTimeoutMs = 30_000;
+/** Without real-time scheduling every daemon, and the capture, may be late. */
+const ordinaryHearsayMs = 100;
 /** A daemon that has not told its state by then is taken for frozen, milliseconds. */
 const promptMs = 300;
 
@@ -31,6 +33,7 @@ export class Understudy implements System {
   readonly name = 'understudy';
   readonly facts: System['facts'];
   readonly lingerMs: number;
+  readonly hearsayMs: number;
   readonly #plan: LabPlan;
   readonly #daemons = new Map<string, DaemonProcess>();
   readonly #occurrences = new Map<string, Occurrence[]>();
@@ -44,6 +47,8 @@ export class Understudy implements System {
     const { leaseMs } = lease;
     this.facts = { heartbeatIntervalMs: intervalMs, heartbeatMisses: misses, leaseMs, realtime: fifo };
     this.lingerMs = leaseMs + jiffyMs;
+    // The announcement may be lost on it; the heartbeats that tell the same may be, too, until silence is believed.
+    this.hearsayMs = fifo ? intervalMs * misses : ordinaryHearsayMs;
     mkdirSync(directory, { recursive: true });
     const settings: Settings = { ...options, lease, key: randomBytes(32).toString('hex') };
     for (const node of nodesOf(plan)) {
