@@ -189,7 +189,10 @@ export const isFamily: Readonly<Record<'v4' | 'v6', Match>> = {
   v6: isFrame(ethernetIpv6),
 };
 
-/** Sets, maps, the groups' chains, and `leaving`, which sends each packet to its group's. */
+/**
+ * Sets, maps, the groups' chains, and `leaving`, which sends each packet to its group's: a packet of no group pays for the
+ * look-up only. What leaves through the devices `exempt` passes closed chains, too.
+ */
 function buildLeaving(
   table: Table,
   { groups }: FenceConfig,
@@ -207,15 +210,15 @@ function buildLeaving(
       return [
         newChain(table, chain),
         newRule(table, chain, [...isHeld(group), comeBack()]),
+        ...exempt.map((name) =>
+          newRule(table, chain, [meta('oifname'), is('equal', interfaceName(name)), comeBack()]),
+        ),
         newRule(table, chain, [counter(), drop()]),
         ...addJumps(table, sets.leaving4, addressKeys(group).v4, chain),
         ...addJumps(table, sets.leaving6, addressKeys(group).v6, chain),
       ];
     }),
     newChain(table, 'leaving'),
-    ...exempt.map((name) =>
-      newRule(table, 'leaving', [meta('oifname'), is('equal', interfaceName(name)), comeBack()]),
-    ),
     ...points.map((rule) => newRule(table, 'leaving', rule)),
   ];
 }
