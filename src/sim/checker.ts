@@ -27,6 +27,8 @@ export class Checker {
   #disturbedAt = Number.NEGATIVE_INFINITY;
   #causedAt = 0;
   #overlapSince: number | undefined;
+  /** The term that each proxy served when its lease ended. */
+  readonly #lapsed = new Map<NodeId, Term>();
 
   constructor(world: World) {
     this.#world = world;
@@ -62,10 +64,9 @@ export class Checker {
   }
 
   heardAnnouncement(machine: Machine, from: NodeId): void {
-    const place = this.#world.machines.find(({ id }) => id === from);
-    const member = place?.isProxy ? place.front.routesTo : from;
+    const place = this.#voices.find(({ id }) => id === from);
     // What was not true says nothing.
-    if (place?.isVoice) this.#service.heardAnnouncement(machine, this.#knowledge.lastTerm(member));
+    if (place !== undefined) this.#service.heardAnnouncement(machine, this.#termOf(place));
   }
 
   /** A member opens its fence. */
@@ -94,7 +95,12 @@ export class Checker {
     if (compareTerms(term, this.#knowledge.lastTerm(term.member)) > 0)
       this.#fail(`proxy ${id} serves ${said(term)}, which nobody holds`);
     if (this.#now - this.#causedAt > causeUs) this.#fail(`proxy ${id} serves without a cause`);
+    this.#judgeLapsed(machine, term);
     this.caused();
+  }
+
+  leaseEnded({ id, isProxy, front }: Machine): void {
+    if (isProxy) this.#lapsed.set(id, this.#knowledge.lastTerm(front.routesTo));
   }
 
   /** Follows how long there are two voices. */
@@ -127,8 +133,8 @@ export class Checker {
   turned(machine: Machine): void {
     const announced = this.#service.takeAnnounced(machine.id);
     if (!machine.isProxy || !machine.isVoice) return;
-    const { id, front } = machine;
-    const term = this.#knowledge.lastTerm(front.routesTo);
+    const { id } = machine;
+    const term = this.#termOf(machine);
     if (compareTerms(announced, term) > 0)
       this.#fail(`proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`);
     const objection = this.#service.objection(machine, this.#now - this.#disturbedAt > excuseUs);
@@ -199,11 +205,31 @@ export class Checker {
     );
   }
 
+  /** Whoever was silenced by the end of its lease listens before it serves the same term again. */
+  #judgeLapsed(machine: Machine, term: Term): void {
+    const { id } = machine;
+    const lapsed = this.#lapsed.get(id);
+    this.#lapsed.delete(id);
+    if (lapsed === undefined || compareTerms(lapsed, term) !== 0) return;
+    for (const voice of this.#voices) {
+      const other = this.#termOf(voice);
+      if (voice !== machine && compareTerms(other, term) > 0 && this.#world.network.reaches(voice.id, id))
+        this.#fail(
+          `proxy ${id} serves ${said(term)} again after its lease ended, and ${said(other)} is served`,
+        );
+    }
+  }
+
   /** How long two voices may last. One that is frozen keeps its lease for so long; then both must hear each other once. */
   get #boundUs(): number {
     const { intervalUs, missCount, delayUs, calm, proxies } = this.#world.plan;
     if (calm && proxies.length > 0) return delayUs[1] + turnsUs;
     return leaseUs + (missCount + 10) * intervalUs;
+  }
+
+  /** The term that a voice speaks by. */
+  #termOf({ isProxy, front, id }: Machine): Term {
+    return this.#knowledge.lastTerm(isProxy ? front.routesTo : id);
   }
 
   get #voices(): readonly Machine[] {

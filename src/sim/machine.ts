@@ -7,6 +7,7 @@ import { Engine } from '../engine/engine.ts';
 import type { Event } from '../engine/event.ts';
 import type { BootNonce, NodeId, PathId, Term } from '../wire/control/message.ts';
 import { Clock } from './clock.ts';
+import { Condition } from './condition.ts';
 import { engineConfig } from './engine-config.ts';
 import { SimulatedFence } from './fence.ts';
 import { Front } from './front.ts';
@@ -14,8 +15,6 @@ import { group, renewUs } from './plan.ts';
 import { Sockets } from './sockets.ts';
 import type { World } from './world.ts';
 
-/** What a socket's buffer keeps while nobody reads, datagrams. */
-const socketBuffer = 2_000;
 /** So often at most the engine hears of claims: as the reactor does. */
 const claimIntervalUs = 50_000;
 
@@ -27,7 +26,7 @@ export class Machine {
   readonly #world: World;
   readonly #clock: Clock;
   fence: SimulatedFence = new SimulatedFence();
-  alive = false;
+  readonly condition: Condition = new Condition();
   frozenUntil = 0;
   boot: BootNonce = 0;
   #front: Front = new Front();
@@ -42,10 +41,6 @@ export class Machine {
   #planned: number | undefined;
   #spins = 0;
   #claimedAt = Number.NEGATIVE_INFINITY;
-  #healthy = true;
-  #carries = true;
-  #steadySince = 0;
-  #deadSince = 0;
 
   constructor(world: World, id: NodeId) {
     this.#world = world;
@@ -64,14 +59,8 @@ export class Machine {
     return this.open && !this.#world.plan.proxyOf.has(this.id);
   }
 
-  /** Since when it lives, with the same word of its checks. */
-  get steadySince(): number {
-    return this.alive && this.#healthy ? this.#steadySince : Number.POSITIVE_INFINITY;
-  }
-
-  /** Since when its process is gone. */
-  get deadSince(): number {
-    return this.alive ? Number.POSITIVE_INFINITY : this.#deadSince;
+  get alive(): boolean {
+    return this.condition.alive;
   }
 
   get front(): Readonly<Front> {
@@ -99,12 +88,9 @@ export class Machine {
   start(): void {
     const { random, plan } = this.#world;
     this.boot = random.between(1, 2 ** 31);
-    this.alive = true;
+    this.condition.begin(this.#world.agenda.now);
     this.fence = new SimulatedFence();
     this.#front = new Front();
-    this.#healthy = true;
-    this.#carries = true;
-    this.#steadySince = this.#world.agenda.now;
     this.#waiting = [];
     this.#planned = undefined;
     this.#sockets = new Sockets(this.#world, this.id, this.boot);
@@ -118,8 +104,7 @@ export class Machine {
 
   /** The process is gone, by whatever signal: descriptors, device and addresses with it. */
   end(): void {
-    this.alive = false;
-    this.#deadSince = this.#world.agenda.now;
+    this.condition.end(this.#world.agenda.now);
     this.#engine = undefined;
     this.fence = new SimulatedFence();
     this.#front = new Front();
@@ -144,7 +129,7 @@ export class Machine {
   }
 
   hear(path: PathId, bytes: Uint8Array): void {
-    if (!this.alive || this.#waiting.length >= socketBuffer) return;
+    if (!this.alive || this.#waiting.length >= this.#world.plan.socketBuffer) return;
     this.#waiting.push({ path, bytes });
     this.#schedule(this.#wakeUs());
   }
@@ -165,8 +150,7 @@ export class Machine {
 
   /** The word of the checks. */
   check(healthy: boolean): void {
-    this.#healthy = healthy;
-    this.#steadySince = this.#world.agenda.now;
+    this.condition.check(healthy, this.#world.agenda.now);
     const carries = this.#world.serves(this.id);
     const reason = carries ? 'check' : 'no carrier';
     if (!this.isProxy) this.tell({ kind: 'health', group, healthy: healthy && carries, reason });
@@ -175,9 +159,9 @@ export class Machine {
   /** With proxies: without carrier where it serves, a member is not healthy; hosts may miss what a place announces. */
   #judge(): void {
     const carries = this.#world.serves(this.id);
-    if (carries === this.#carries) return;
-    this.#carries = carries;
-    if (!this.isProxy) this.check(this.#healthy);
+    if (carries === this.condition.carries) return;
+    this.condition.carries = carries;
+    if (!this.isProxy) this.check(this.condition.healthy);
     if (carries) this.tell({ kind: 'evidence', group, reason: 'carrierReturned' });
   }
 
@@ -212,6 +196,7 @@ export class Machine {
       this.#renewAt = agenda.now + renewUs;
       if (!this.fence.renew(agenda.now)) {
         this.fence.yield();
+        checker.leaseEnded(this);
         this.#feed({ kind: 'leaseLost' });
       }
     }

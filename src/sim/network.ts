@@ -4,7 +4,7 @@
  */
 import type { NodeId, PathId } from '../wire/control/message.ts';
 import type { Agenda } from './agenda.ts';
-import type { Plan } from './plan.ts';
+import { lanOf, type Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import type { PathPlan } from './wiring.ts';
 
@@ -73,6 +73,12 @@ export class Network {
       const powered = far === to || !this.#unpowered.has(far);
       return powered && this.passes(leg.path, near, far);
     });
+  }
+
+  /** What one place says on the hosts' LAN, another one hears: no storm, no partition. */
+  reaches(from: NodeId, to: NodeId): boolean {
+    const lan = lanOf(this.#plan);
+    return lan !== undefined && this.stormLossShare === 0 && this.passes(lan, from, to);
   }
 
   /** Calls `deliver` once for each copy that arrives. */

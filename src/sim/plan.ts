@@ -62,7 +62,7 @@ function membersOnly(members: readonly NodeId[], wiring: number): Wiring {
     }
   }
   const paths = wiring < 0.7 ? [lan, ...cables] : wiring < 0.85 ? [lan] : cables;
-  return { paths, proxies: [], proxyOf: new Map() };
+  return { paths, proxies: [], proxyOf: new Map(), socketBuffer: 2_000 };
 }
 
 /** Members, then proxies. */

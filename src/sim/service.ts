@@ -43,7 +43,8 @@ export class Service {
   objection(machine: Machine, quiet: boolean): string | undefined {
     const { id, front } = machine;
     const { intervalUs, missCount } = this.#world.plan;
-    const deadUs = this.#now - (this.#machine(front.routesTo)?.deadSince ?? Number.POSITIVE_INFINITY);
+    const deadUs =
+      this.#now - (this.#machine(front.routesTo)?.condition.deadSince ?? Number.POSITIVE_INFINITY);
     if (!quiet || front.holds || deadUs < (missCount + settlingIntervals) * intervalUs + turnUs)
       return undefined;
     return `proxy ${id} sends packets to member ${front.routesTo}, dead for ${deadUs} µs`;
@@ -69,7 +70,9 @@ export class Service {
 
   #isAble(member: Machine): boolean {
     const place = this.#machine(placeOf(this.#world.plan, member.id));
-    return [member, place].every((each) => each !== undefined && this.#now - each.steadySince >= steadyUs);
+    return [member, place].every(
+      (each) => each !== undefined && this.#now - each.condition.steadySince >= steadyUs,
+    );
   }
 
   #machine(id: NodeId): Machine | undefined {

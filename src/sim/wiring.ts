@@ -24,6 +24,8 @@ export interface Wiring {
   readonly proxies: readonly NodeId[];
   /** A member that is not in it serves the hosts' LAN itself. */
   readonly proxyOf: ReadonlyMap<NodeId, NodeId>;
+  /** What a machine's sockets keep while nobody reads, datagrams: what comes later is lost. */
+  readonly socketBuffer: number;
 }
 
 const [first, second] = [11, 12];
@@ -48,7 +50,8 @@ export function drawWiring(shape: Random, members: readonly NodeId[]): Wiring | 
   }
   const proxies = [first, second].filter((proxy) => [...proxyOf.values()].includes(proxy));
   const links = shape.next();
-  return { proxies, proxyOf, paths: pathsOf(members, proxies, proxyOf, links < 0.65, links > 0.5) };
+  const paths = pathsOf(members, proxies, proxyOf, links < 0.65, links > 0.5);
+  return { proxies, proxyOf, paths, socketBuffer: shape.pick([60, 2_000]) };
 }
 
 function place(proxyOf: Map<NodeId, NodeId>, member: NodeId | undefined, proxy: NodeId | 0): void {
