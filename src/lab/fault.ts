@@ -58,12 +58,17 @@ const signal = (name: SignalName, to: 'daemon' | 'service' | 'machine') => (): r
 ];
 
 const harms: Record<Harm, Omit<Fault, 'summary' | 'at' | 'expect'>> = {
+  // Processes without power do nothing, while links take their time to go, one after the other. Killed ones would keep the
+  // kernel, which all machines share, busy (their devices go under the routing lock): they end when the power is back.
   power: {
     strike: (struck, plan) => [
+      { kind: 'signal', signal: 'SIGSTOP', to: 'machine' },
       { kind: 'links', on: false, ports: darkPorts(struck, plan) },
-      { kind: 'signal', signal: 'SIGKILL', to: 'machine' },
     ],
-    mend: (struck, plan) => [{ kind: 'links', on: true, ports: darkPorts(struck, plan) }],
+    mend: (struck, plan) => [
+      { kind: 'signal', signal: 'SIGKILL', to: 'machine' },
+      { kind: 'links', on: true, ports: darkPorts(struck, plan) },
+    ],
     dead: 'machine',
   },
   silent: {

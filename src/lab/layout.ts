@@ -40,15 +40,17 @@ export function ownPorts(node: NodePlan): string[] {
 
 /**
  * Ports without carrier when the machine has no power: its own, and on a wire between two machines the other's, too,
- * because there is no switch between them.
+ * because there is no switch between them. The others' come first: each link that goes down holds up the kernel's word of
+ * the next, and power is lost everywhere at once.
  */
 export function darkPorts(node: NodePlan, plan: LabPlan): string[] {
-  const all = machinesOf(plan).flatMap(wiresOf);
-  return wiresOf(node).flatMap((wire) =>
-    wire.bridge === lanBridge
-      ? [wire.port]
-      : all.filter(({ bridge }) => bridge === wire.bridge).map(({ port }) => port),
-  );
+  const own = wiresOf(node);
+  const direct = own.filter(({ bridge }) => bridge !== lanBridge).map(({ bridge }) => bridge);
+  const others = machinesOf(plan)
+    .filter((machine) => machine !== node)
+    .flatMap(wiresOf)
+    .filter(({ bridge }) => direct.includes(bridge));
+  return [...others, ...own].map(({ port }) => port);
 }
 
 /** Both ends of the direct link: one that is cut has no carrier at either end. */

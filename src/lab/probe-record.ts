@@ -6,6 +6,8 @@ export interface ProbeSummary {
   /** Requests sent in the window, and how many of them were never answered. */
   readonly sent: number;
   readonly lost: number;
+  /** When the first of the lost ones were sent, microseconds after the fault (before it: negative); at most 100. */
+  readonly lostAfterFaultUs: readonly number[];
   /** The longest time between two consecutive answers that reaches beyond the fault, minus one interval. */
   readonly blackoutMs: number;
   /** The longest time between a request and its answer: one that waited somewhere is late, not lost. */
@@ -18,6 +20,16 @@ export interface ProbeSummary {
   readonly stray: number;
   /** Answers by the name of the member that gave them. */
   readonly answers: Readonly<Record<string, number>>;
+}
+
+/** How many lost requests a summary lists. */
+const listedMax = 100;
+
+interface Answers {
+  readonly sent: number;
+  readonly list: readonly Answer[];
+  /** When the unanswered ones were sent. */
+  readonly lost: readonly number[];
 }
 
 interface Answer {
@@ -96,7 +108,8 @@ export class ProbeRecord {
     return {
       intervalUs: this.intervalUs,
       sent: answers.sent,
-      lost: answers.sent - answers.list.length,
+      lost: answers.lost.length,
+      lostAfterFaultUs: answers.lost.slice(0, listedMax).map((atUs) => atUs - window.faultUs),
       blackoutMs: Math.max(0, Math.round(gap - this.intervalUs)) / 1000,
       lateMaxMs: Math.round(lateMaxUs) / 1000,
       firstAnswerUs: first,
@@ -107,8 +120,9 @@ export class ProbeRecord {
   }
 
   /** The answers to the requests of a window, in the order they arrived. */
-  #answersOf(fromUs: number, toUs: number): { readonly sent: number; readonly list: readonly Answer[] } {
+  #answersOf(fromUs: number, toUs: number): Answers {
     const list: Answer[] = [];
+    const lost: number[] = [];
     let sent = 0;
     for (let number = Math.max(0, this.#next - this.#sentAt.length); number < this.#next; number++) {
       const slot = number & this.#mask;
@@ -116,9 +130,10 @@ export class ProbeRecord {
       if (sentAt < fromUs || sentAt > toUs) continue;
       sent++;
       const atUs = this.#answeredAt[slot] ?? 0;
-      if (atUs !== 0) list.push({ atUs, sentAt, member: this.#members[this.#answeredBy[slot] ?? 0] ?? '' });
+      if (atUs === 0) lost.push(sentAt);
+      else list.push({ atUs, sentAt, member: this.#members[this.#answeredBy[slot] ?? 0] ?? '' });
     }
     list.sort((a, b) => a.atUs - b.atUs);
-    return { sent, list };
+    return { sent, list, lost };
   }
 }

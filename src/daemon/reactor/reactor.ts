@@ -4,28 +4,23 @@
  * thread. One turn takes tens of microseconds; nothing in it waits, forks or writes to a disk.
  */
 
-import type { Effect, Report } from '../../engine/effect.ts';
+import type { Effect } from '../../engine/effect.ts';
 import { Engine } from '../../engine/engine.ts';
 import type { Event } from '../../engine/event.ts';
 import { type Instant, instant } from '../../engine/time.ts';
 import { monotonicUs } from '../../linux/clock.ts';
 import type { IpAddress, MacAddress } from '../../wire/address.ts';
-import {
-  type BootNonce,
-  ControlType,
-  type GroupId,
-  MemberState,
-  noTerm,
-  RegistrationCode,
-  registrationCodeNames,
-} from '../../wire/control/message.ts';
+import type { BootNonce, GroupId } from '../../wire/control/message.ts';
 import { hmacSha256 } from '../../wire/control/sha256.ts';
-import type { FromReactor, ReactorConfig, ReactorReport, ToReactor } from '../bridge.ts';
+import type { FromReactor, ReactorConfig, ToReactor } from '../bridge.ts';
 import { Bindings } from './bindings.ts';
 import { Claims } from './claims.ts';
 import { Groups } from './groups.ts';
-import { addressOf, type Outgoing, Paths } from './paths.ts';
+import { Health } from './health.ts';
+import { Outbox } from './outbox.ts';
+import { addressOf, Paths } from './paths.ts';
 import { rehearse } from './rehearsal.ts';
+import { Speaker } from './speaker.ts';
 import { statusOf } from './status.ts';
 import { Surroundings } from './surroundings.ts';
 import { Tethers } from './tethers.ts';
@@ -65,8 +60,9 @@ export class Reactor {
   readonly #engine: Engine;
   readonly #bindings: Bindings;
   readonly #claims: Claims;
-  readonly #outbox: FromReactor[] = [];
-  readonly #checks: Map<GroupId, { healthy: boolean; reason: string }> = new Map();
+  readonly #outbox: Outbox;
+  readonly #health: Health;
+  readonly #speaker: Speaker;
   #config: ReactorConfig;
   #now: Instant;
   #running = false;
@@ -87,6 +83,7 @@ export class Reactor {
     this.#config = config;
     this.#boot = boot;
     this.#mailbox = mailbox;
+    this.#outbox = new Outbox((message) => mailbox.post(message));
     this.#now = instant(monotonicUs());
     this.#inspectAtUs = this.#now + inspectIntervalUs;
     this.#surroundings = new Surroundings(memberAddresses(config), {
@@ -99,15 +96,16 @@ export class Reactor {
       disturbed: (index) => this.#running && this.#groups.restore(index),
       host: (index, address, mac) => this.#host(index, address, mac),
     });
+    this.#health = new Health(config.groups, (name) => this.#surroundings.carrierOf(name));
     this.#groups = new Groups(
       config,
       (group, address, mac) => this.#claim(group, address, mac),
-      (report) => this.#say(report),
+      (report) => this.#outbox.report(report),
     );
     this.#claims = new Claims(config, {
       macOf: (address) => this.#surroundings.macOf(address),
       claimed: (group, member) => this.#feed({ kind: 'claim', group, member }),
-      report: (report) => this.#say(report),
+      report: (report) => this.#outbox.report(report),
     });
     this.#paths = new Paths(config, boot.nonce);
     // The grace begins now: making devices, tables and rehearsals may have taken a second.
@@ -116,6 +114,7 @@ export class Reactor {
       { ...config.engine, boot: boot.nonce },
       { now: this.#now, termCeiling: boot.termCeiling, termFloor: boot.termFloor },
     );
+    this.#speaker = new Speaker(this.#engine, this.#paths);
     this.#tethers = new Tethers(config.engine.self, this.#paths, this.#watch, (path, up, proof, boot) =>
       this.#feed({ kind: 'tether', peer: path.link.peer, path: path.link.path, up, proof, boot }),
     );
@@ -128,12 +127,21 @@ export class Reactor {
         this.#feed({ kind: 'message', path: path.link.path, message });
       },
       settled: (name) => this.#settled(name),
-      report: (report) => this.#say(report),
+      report: (report) => this.#outbox.report(report),
     });
   }
 
-  /** Returns when the engine has stopped in order; throws when an invariant broke. */
+  /** Returns when the engine has stopped in order; throws when an invariant broke, when all is told. */
   run(): void {
+    try {
+      this.#loop();
+    } finally {
+      this.#outbox.sendReports();
+    }
+    this.#close();
+  }
+
+  #loop(): void {
     this.#surroundings.survey();
     this.#running = true;
     for (let spins = 0; !this.#ended; ) {
@@ -148,13 +156,12 @@ export class Reactor {
       if (spins > spinsMax) throw new Error(`a deadline ${this.#now - plannedUs} µs ago was never met`);
       this.#turn(ready, Math.max(0, this.#now - plannedUs));
     }
-    this.#close();
   }
 
   #turn(ready: number, lateUs: number): void {
     this.#late = { lastUs: lateUs, maxUs: Math.max(lateUs, this.#late.maxUs) };
     if (this.#groups.lease.renewIfDue(this.#now) === 'lost') {
-      this.#say({ code: 'lapse', lateUs });
+      this.#outbox.report({ code: 'lapse', lateUs });
       this.#feed({ kind: 'leaseLost' });
     }
     this.#feed({ kind: 'turn', lateUs });
@@ -166,8 +173,7 @@ export class Reactor {
     if (this.#arrived) this.#bindings.settle();
     this.#arrived = false;
     if (this.#now >= this.#inspectAtUs) this.#inspect();
-    for (const message of this.#outbox) this.#mailbox.post(message);
-    this.#outbox.length = 0;
+    this.#outbox.proceed(this.#now);
   }
 
   /** Once a second: what nobody tells us about, and what was refused before. */
@@ -185,6 +191,7 @@ export class Reactor {
       this.#engine.nextDeadline() ?? Number.POSITIVE_INFINITY,
       this.#groups.lease.nextUs ?? Number.POSITIVE_INFINITY,
       this.#inspectAtUs,
+      this.#outbox.dueUs,
     );
   }
 
@@ -198,9 +205,9 @@ export class Reactor {
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case 'beat':
-        return this.#beat(effect.peer, effect.path);
+        return this.#speaker.beat(effect.peer, effect.path, this.#config.engine.heartbeatIntervalUs);
       case 'send':
-        return this.#send(effect);
+        return this.#speaker.send(effect);
       case 'acquire': {
         const ok = this.#groups.acquire(effect.group, this.#now);
         return this.#engine.handle({ kind: 'acquired', group: effect.group, ok }, this.#now);
@@ -228,47 +235,10 @@ export class Reactor {
         this.#outbox.push({ kind: 'reserveTerms', ceiling: effect.ceiling });
         return;
       case 'report':
-        return this.#say(effect.report);
+        return this.#outbox.report(effect.report);
       case 'stopped':
         this.#ended = true;
         return;
-    }
-  }
-
-  #beat(peer: number, pathId: number): void {
-    const path = this.#paths.find(peer, pathId);
-    if (path === undefined || !path.carrier) return;
-    const beat: Outgoing = {
-      type: ControlType.heartbeat,
-      flags: this.#engine.flags,
-      scope: 0,
-      term: noTerm,
-      state: MemberState.starting,
-      intervalUs: this.#config.engine.heartbeatIntervalUs,
-      groups: this.#engine.records(peer),
-      target: 0,
-    };
-    this.#paths.send(path, beat);
-  }
-
-  #send(effect: Extract<Effect, { kind: 'send' }>): void {
-    const { type, term, state, target, registration } = effect;
-    if (type === ControlType.registered && registration?.code !== RegistrationCode.accepted) {
-      this.#paths.count(`registration.${registrationCodeNames.get(registration?.code ?? -1)}`);
-    }
-    const message: Outgoing = {
-      type,
-      flags: this.#engine.flags,
-      scope: effect.group,
-      term,
-      state,
-      intervalUs: 0,
-      groups: [],
-      target,
-      ...(registration === undefined ? {} : { registration }),
-    };
-    for (const path of this.#paths.all) {
-      if (path.link.peer === effect.peer && path.carrier) this.#paths.send(path, message);
     }
   }
 
@@ -278,7 +248,7 @@ export class Reactor {
     for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take()) {
       switch (message.kind) {
         case 'health':
-          this.#checks.set(message.group, { healthy: message.healthy, reason: message.reason });
+          this.#health.check(message.group, message);
           this.#judgeHealth(message.group);
           break;
         case 'routed':
@@ -290,6 +260,8 @@ export class Reactor {
           this.#feed(message);
           break;
         case 'status': {
+          // Who asks how it is has heard by then how it came about.
+          this.#outbox.sendReports();
           const status = statusOf(this.#engine.snapshot(), this.#groups, this.#paths, this.#late);
           this.#outbox.push({ kind: 'status', id: message.id, status });
           break;
@@ -306,7 +278,7 @@ export class Reactor {
     const paths = this.#paths.all.filter((path) => path.link.interface === name);
     const groups = this.#config.groups.filter((group) => group.interface === name);
     if (paths.length === 0 && groups.length === 0) return;
-    this.#say({ code: 'carrier', interface: name, up });
+    this.#outbox.report({ code: 'carrier', interface: name, up });
     for (const path of paths) {
       path.carrier = up;
       this.#feed({ kind: 'carrier', peer: path.link.peer, path: path.link.path, up });
@@ -317,17 +289,9 @@ export class Reactor {
     }
   }
 
-  /** A group is healthy when its checks are and its LAN has carrier: without it nobody can be served from here. */
   #judgeHealth(group: GroupId): void {
-    const link = this.#config.groups.find((one) => one.id === group);
-    const interfaceName = link?.interface;
-    const carrier = interfaceName === undefined || this.#surroundings.carrierOf(interfaceName);
-    const checks = this.#checks.get(group) ?? {
-      healthy: link?.checked !== true,
-      reason: 'no check has run yet',
-    };
-    const reason = carrier ? checks.reason : `${interfaceName} has no carrier`;
-    this.#feed({ kind: 'health', group, healthy: carrier && checks.healthy, reason });
+    const { healthy, reason } = this.#health.of(group);
+    this.#feed({ kind: 'health', group, healthy, reason });
   }
 
   /** Hosts must learn a new MAC; a sense of having been away is evidence enough. */
@@ -350,17 +314,13 @@ export class Reactor {
     this.#claims.hear(group, address, mac, this.#now);
   }
 
-  #say(report: Report | ReactorReport): void {
-    this.#outbox.push({ kind: 'report', atUs: monotonicUs(), report });
-  }
-
   #close(): void {
     this.#tethers.close();
     this.#groups.close();
     this.#paths.close();
     this.#surroundings.close();
     this.#watch.close();
-    for (const message of this.#outbox) this.#mailbox.post(message);
+    this.#outbox.proceed(Number.POSITIVE_INFINITY);
   }
 }
 
