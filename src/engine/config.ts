@@ -29,6 +29,8 @@ export interface EngineConfig {
   readonly groups: readonly GroupConfig[];
   /** Groups this node is a proxy of. */
   readonly proxied: readonly ProxiedGroupConfig[];
+  /** Strict groups that this node has a vote in without being a member. */
+  readonly witnessed: readonly WitnessedGroupConfig[];
   /** How long a registration lasts without a renewal, microseconds; it is renewed after a third of that. */
   readonly registrationUs: number;
   /** How long a proxy goes on sending packets to the place that took over from it, microseconds. */
@@ -53,6 +55,8 @@ export interface GroupConfig {
   readonly proxy: NodeId | 0;
   /** Every proxy of the group, also those of other members: they hear what this member says of itself. */
   readonly proxies: readonly NodeId[];
+  /** Strict: the role needs a majority's promises. Undefined: available. */
+  readonly quorum?: QuorumConfig;
   /** Take the role back from a lower-priority active member when healthy. Off unless asked for. */
   readonly preempt: boolean;
   /** Which signals of the active member mean "take over" (the patent's predetermined states). */
@@ -62,6 +66,23 @@ export interface GroupConfig {
     readonly carrier: boolean;
     readonly status: boolean;
   };
+}
+
+/** Who has a vote in a strict group, and on what terms; the same on every node. */
+export interface QuorumConfig {
+  /** Members and witness. */
+  readonly voters: readonly NodeId[];
+  /** Who may be promised the group. */
+  readonly members: readonly NodeId[];
+  /** How long a promise lasts, microseconds. */
+  readonly promiseUs: number;
+  /** By how much a node's monotonic clock may be too fast or too slow, parts per million. */
+  readonly driftPpm: number;
+}
+
+export interface WitnessedGroupConfig {
+  readonly id: GroupId;
+  readonly quorum: QuorumConfig;
 }
 
 /** A group whose addresses this node answers for while one of its members is registered here as active. */

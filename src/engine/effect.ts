@@ -5,10 +5,12 @@ import type {
   MemberState,
   NodeId,
   PathId,
+  Promised,
   Registration,
   RegistrationCode,
   Term,
 } from '../wire/control/message.ts';
+import type { Instant } from './time.ts';
 
 export type Effect =
   /** Send the heartbeat (all shared groups, `engine.records(peer)`) on one path. */
@@ -23,9 +25,15 @@ export type Effect =
       readonly state: MemberState;
       readonly target: NodeId | 0;
       readonly registration?: Registration;
+      readonly promise?: Promised;
     }
-  /** Open the fence for the group (kernel lease + held addresses). Answered by the event 'acquired'. */
-  | { readonly kind: 'acquire'; readonly group: GroupId; readonly term: Term }
+  /**
+   * Open the fence for the group (kernel lease + held addresses). Answered by the event 'acquired'. `until`: strict groups;
+   * the kernel closes it by itself then, if no 'extend' came.
+   */
+  | { readonly kind: 'acquire'; readonly group: GroupId; readonly term: Term; readonly until?: Instant }
+  /** Strict groups: the fence may stay open until then. One that is closed stays closed. */
+  | { readonly kind: 'extend'; readonly group: GroupId; readonly until: Instant }
   /** Close the fence for the group, first of all; then destroy sockets that are bound to its addresses. */
   | { readonly kind: 'yield'; readonly group: GroupId }
   /** Begin or stop answering ARP and ND for the group's addresses. */
@@ -73,6 +81,8 @@ export type Report =
   | { readonly code: 'claimed'; readonly group: GroupId; readonly member: NodeId | 0 }
   | { readonly code: 'unreservedTerm'; readonly group: GroupId; readonly term: Term }
   | { readonly code: 'leaseLost'; readonly group: GroupId }
+  /** Strict groups: the promises of a majority ran out under us. */
+  | { readonly code: 'majorityLost'; readonly group: GroupId }
   | { readonly code: 'switchoverFailed'; readonly group: GroupId; readonly why: string }
   /** This node's part as a proxy of the group changed. `member`: whom it routes to, or 0. */
   | {

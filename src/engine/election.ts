@@ -48,8 +48,8 @@ export function elect(member: Member, graceOver: boolean): void {
   const from = instant(Math.max(member.vacantSince ?? context.now, member.ranksFrom));
   const due = later(from, waitOf(member, graceOver));
   const at = instant(Math.max(due, member.notBefore));
-  if (context.now >= at) member.acquire(cause);
-  else member.turn.arm(at);
+  if (context.now < at) member.turn.arm(at);
+  else if (member.entitled) member.acquire(cause);
 }
 
 type Cause = TakeoverCause | 'startup' | 'again';

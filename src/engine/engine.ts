@@ -24,6 +24,7 @@ import { type EngineSnapshot, snapshotOf } from './snapshot.ts';
 import { Terms } from './terms.ts';
 import { type Instant, instant, later } from './time.ts';
 import { type Timer, Timers } from './timers.ts';
+import { Voter } from './voter.ts';
 
 export type { EngineSnapshot } from './snapshot.ts';
 
@@ -36,6 +37,8 @@ export class Engine {
   readonly #context: Context;
   readonly #groups = new Map<GroupId, Group>();
   readonly #proxies = new Map<GroupId, ProxyServer>();
+  /** Our votes: as a member of strict groups, and as their witness. */
+  readonly #voters = new Map<GroupId, Voter>();
   readonly #beat: Timer;
   readonly #grace: Timer;
   readonly #stopLimit: Timer;
@@ -74,6 +77,8 @@ export class Engine {
     };
     for (const group of config.groups) this.#groups.set(group.id, new Group(this.#context, group));
     for (const group of config.proxied) this.#proxies.set(group.id, new ProxyServer(this.#context, group));
+    for (const { id, quorum } of config.witnessed) this.#voters.set(id, new Voter(this.#context, id, quorum));
+    for (const [id, { voter }] of this.#groups) if (voter !== undefined) this.#voters.set(id, voter);
     this.#beat = timers.create('beat', () => this.#onBeat());
     this.#grace = timers.create('grace', () => this.#endGrace());
     this.#stopLimit = timers.create('stopLimit', () => this.#stopNow());
@@ -199,7 +204,9 @@ export class Engine {
     for (const record of message.groups) this.#noted(peer, record);
     if (message.scope === 0) return;
     const { scope, type } = message;
-    if (type === ControlType.register) this.#proxies.get(scope)?.message(peer, message, this.#graceOver);
+    if (type === ControlType.promiseRequest) this.#voters.get(scope)?.request(peer, message);
+    else if (type === ControlType.promise) this.#groups.get(scope)?.member.quorum?.answered(peer.id, message);
+    else if (type === ControlType.register) this.#proxies.get(scope)?.message(peer, message, this.#graceOver);
     else if (type === ControlType.registered) {
       const group = this.#groups.get(scope);
       if (group?.member.config.proxy === peer.id) group.registered(message);

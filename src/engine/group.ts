@@ -12,10 +12,12 @@ import { type Context, slotUs } from './context.ts';
 import { elect } from './election.ts';
 import { Member } from './member.ts';
 import type { PeerWatch } from './peer.ts';
+import { Quorum } from './quorum.ts';
 import { Requests } from './request.ts';
 import { holdsRole, type Word } from './standing.ts';
 import { Switchover } from './switchover.ts';
 import { type Instant, later } from './time.ts';
+import { Voter } from './voter.ts';
 
 export class Group {
   readonly member: Member;
@@ -27,9 +29,16 @@ export class Group {
   /** The word of the checks and of the interface; what the proxy adds is in `member.healthy`. */
   #checks: { readonly healthy: boolean; readonly reason: string } = { healthy: true, reason: '' };
 
+  /** Strict: our own vote. */
+  readonly voter: Voter | undefined;
+
   constructor(context: Context, config: GroupConfig) {
     this.#context = context;
     this.member = new Member(context, config);
+    if (config.quorum !== undefined) {
+      this.voter = new Voter(context, config.id, config.quorum);
+      this.member.quorum = new Quorum(this.member, this.voter, () => this.#lose('majorityLost'));
+    }
     this.#switchover = new Switchover(this.member);
     this.#requests = new Requests(this.member, this.#switchover);
   }
@@ -117,6 +126,7 @@ export class Group {
       return;
     }
     this.#switchover.end();
+    member.quorum?.release();
     member.lastActive = this.#context.config.self;
     member.enter('standby', 'refused');
     // The kernel refused: others go first, and we do not hammer it.
@@ -124,13 +134,17 @@ export class Group {
   }
 
   leaseLost(): void {
+    if (this.member.holds || this.member.state === 'acquiring') this.#lose('leaseLost');
+  }
+
+  /** We are active no longer, by nobody's wish. */
+  #lose(code: 'leaseLost' | 'majorityLost'): void {
     const { member } = this;
-    if (!member.holds && member.state !== 'acquiring') return;
-    this.#context.report({ code: 'leaseLost', group: member.id });
+    this.#context.report({ code, group: member.id });
     member.closeFence();
     this.#switchover.leave();
     member.lastActive = this.#context.config.self;
-    member.enter('standby', 'leaseLost');
+    member.enter('standby', code);
     member.vacantSince = this.#context.now;
     // Listen for as long as it takes to hear from anyone who took over meanwhile.
     member.pause(slotUs(this.#context.config));
@@ -228,6 +242,7 @@ export class Group {
     this.#switchover.review();
     if (member.state === 'active') this.#reviewActive();
     elect(member, graceOver);
+    member.quorum?.settle();
     this.#requests.review();
     if (member.state === 'stopped') member.registrant?.withdraw();
     else if (member.state !== 'acquiring') member.registrant?.review();

@@ -14,6 +14,7 @@ import type { GroupConfig } from './config.ts';
 import type { Context } from './context.ts';
 import type { MemberStateName } from './effect.ts';
 import type { PeerWatch } from './peer.ts';
+import type { Quorum } from './quorum.ts';
 import { Registrant } from './registrant.ts';
 import { holdsRole } from './standing.ts';
 import { type Instant, instant, later } from './time.ts';
@@ -40,6 +41,8 @@ export class Member {
   readonly turn: Timer;
   /** The group's other members. */
   readonly peers: readonly PeerWatch[];
+  /** Strict: the majority behind us; set by our group. */
+  quorum: Quorum | undefined;
   config: GroupConfig;
   healthy = true;
   healthReason = '';
@@ -167,20 +170,29 @@ export class Member {
     this.context.report({ code: 'transition', group: this.id, from, to, term: this.#termOf(from, to), why });
   }
 
+  /** It is our turn. False: a majority has yet to promise us the group; to be asked again after every turn. */
+  get entitled(): boolean {
+    return this.quorum === undefined || this.quorum.canvass();
+  }
+
   acquire(why: string): void {
-    const { term, reserved } = this.context.terms.next(this.id);
+    const { quorum } = this;
+    const { term, reserved } =
+      quorum === undefined ? this.context.terms.next(this.id) : { term: quorum.term, reserved: true };
     this.held = term;
     this.why = why;
     this.#unreserved = !reserved;
     this.turn.cancel();
     this.enter('acquiring', why);
     if (!reserved) this.context.report({ code: 'unreservedTerm', group: this.id, term });
-    this.context.emit({ kind: 'acquire', group: this.id, term });
+    const limit = quorum === undefined ? {} : { until: quorum.until };
+    this.context.emit({ kind: 'acquire', group: this.id, term, ...limit });
   }
 
   /** The fence is open: speak. */
   activate(): void {
     const { context, id } = this;
+    this.quorum?.rely();
     context.emit({ kind: 'answer', group: id, on: true });
     if (this.holdsPackets) context.emit({ kind: 'hold', group: id, action: 'deliver' });
     this.holdsPackets = false;
@@ -209,6 +221,8 @@ export class Member {
     this.announcer.cancel();
     this.context.emit({ kind: 'yield', group: this.id });
     this.context.emit({ kind: 'answer', group: this.id, on: false });
+    // Only what cannot speak any more may leave the role to others.
+    this.quorum?.release();
   }
 
   #termOf(from: MemberStateName, to: MemberStateName): Term {

@@ -29,7 +29,9 @@ type Phase =
   /** The successor is active; stragglers are forwarded. */
   | 'forwarding'
   /** Successor: holding packets. */
-  | 'receiving';
+  | 'receiving'
+  /** Successor in a strict group: the role is ours, as soon as a majority has promised it. */
+  | 'taking';
 
 export class Switchover {
   readonly #member: Member;
@@ -99,6 +101,7 @@ export class Switchover {
     if (this.#phase === 'giving') this.#reviewGiving();
     else if (this.#phase === 'given') this.#reviewGiven();
     else if (this.#phase === 'receiving') this.#reviewReceiving();
+    else if (this.#phase === 'taking') this.#reviewTaking();
   }
 
   /** We are active no longer, or not the successor any more, for a reason of its own: no word, no forwarding. */
@@ -193,11 +196,22 @@ export class Switchover {
   }
 
   #take(why: string): void {
-    const member = this.#member;
+    const { context } = this.#member;
     this.#resend.cancel();
+    this.#limit.arm(later(context.now, context.config.switchoverTimeoutUs));
+    this.#phase = 'taking';
+    this.#why = why;
+    this.#reviewTaking();
+  }
+
+  #reviewTaking(): void {
+    const member = this.#member;
+    const active = member.activePeer?.id;
+    if (active !== undefined && active !== this.#partner) return this.#discard('heard');
+    if (!member.entitled) return;
     this.#limit.cancel();
     this.#phase = 'idle';
-    member.acquire(why);
+    member.acquire(this.#why);
   }
 
   #reviewGiving(): void {
@@ -265,7 +279,7 @@ export class Switchover {
 
   #tooLong(): void {
     const member = this.#member;
-    if (this.#phase === 'receiving') {
+    if (this.#phase === 'receiving' || this.#phase === 'taking') {
       this.#discard('silence');
     } else if (this.#phase === 'given' || this.#phase === 'forwarding') {
       this.end();

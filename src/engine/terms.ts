@@ -8,6 +8,8 @@ export class Terms {
   readonly #self: NodeId;
   readonly #floor: number;
   readonly #seen = new Map<GroupId, Term>();
+  /** Strict groups: the highest counter that was promised to anybody, or that a voter held against us. */
+  readonly #raised = new Map<GroupId, number>();
   #block: number;
   #ceiling: number;
   #requested: number;
@@ -41,9 +43,20 @@ export class Terms {
    * as seen when the activation notes it: to name it before would be to give it up.
    */
   next(group: GroupId): { readonly term: Term; readonly reserved: boolean } {
-    const counter = Math.max(this.seen(group).counter, this.#floor) + 1;
+    const counter = Math.max(this.seen(group).counter, this.#raised.get(group) ?? 0, this.#floor) + 1;
     const term: Term = { counter, member: this.#self };
-    return { term, reserved: counter <= this.#ceiling };
+    return { term, reserved: this.covers(term) };
+  }
+
+  /** The term may come into use, though nobody was seen to hold it: our next one goes above. */
+  raise(group: GroupId, { counter }: Term): void {
+    this.#raised.set(group, Math.max(this.#raised.get(group) ?? 0, counter));
+    this.#highest = Math.max(this.#highest, counter);
+  }
+
+  /** The disk knows of it: a later life of ours begins above it. */
+  covers({ counter }: Term): boolean {
+    return counter <= this.#ceiling;
   }
 
   reserved(ceiling: number): void {

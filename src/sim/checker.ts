@@ -77,8 +77,12 @@ export class Checker {
     if (objection !== undefined) this.#fail(objection);
     this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
     if (this.#now - this.#causedAt > causeUs) this.#fail(`member ${id} activates without a cause`);
-    for (const other of this.#world.machines)
-      if (other !== machine && this.#isServed(other)) this.#judge(machine, other);
+    for (const other of this.#world.machines) {
+      if (other === machine) continue;
+      if (this.#world.plan.quorum !== undefined && other.isMember && other.open)
+        this.#fail(`members ${id} and ${other.id} hold the group at one time, in a strict group`);
+      if (this.#isServed(other)) this.#judge(machine, other);
+    }
     this.caused();
     this.voicesChanged(machine);
   }
@@ -146,7 +150,9 @@ export class Checker {
 
   spoke(machine: Machine, what: string): void {
     const { id } = machine;
-    if (!machine.open) this.#fail(`${id} ${what} with its fence closed`);
+    // What leaves a moment after the kernel closed the fence by itself is lost, and nobody's fault.
+    const may = this.#world.plan.quorum === undefined ? machine.open : machine.fence.held;
+    if (!may) this.#fail(`${id} ${what} with its fence closed`);
     if (machine.isProxy && !machine.front.answers) this.#fail(`proxy ${id} ${what} while it does not answer`);
   }
 
@@ -158,7 +164,7 @@ export class Checker {
     if (active.length !== 1) this.#fail(`${active.length} members are active (${states})`);
     const [only] = active;
     for (const machine of machines) {
-      if (!machine.isProxy) this.#settledMember(machine, only, states);
+      if (machine.isMember) this.#settledMember(machine, only, states);
       if (machine.front.holds) this.#fail(`${machine.id} holds packets for ever`);
     }
     if (this.#world.plan.proxies.length === 0) return;
@@ -181,7 +187,7 @@ export class Checker {
 
   /** Hosts reach it: it is on their LAN, or its proxy answers for it and routes to it. */
   #isServed(member: Machine): boolean {
-    if (member.isProxy || !member.open) return false;
+    if (!member.isMember || !member.open) return false;
     const place = placeOf(this.#world.plan, member.id);
     if (place === member.id) return true;
     const proxy = this.#world.machines.find(({ id }) => id === place);

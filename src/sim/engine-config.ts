@@ -5,6 +5,7 @@ import { group, nodesOf, type Plan, placeOf } from './plan.ts';
 
 export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineConfig {
   const isProxy = plan.proxies.includes(self);
+  const isMember = plan.members.includes(self);
   return {
     self,
     boot,
@@ -18,8 +19,10 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
     defendIntervalUs: 50_000,
     termBlock: 8,
     peers: peersOf(plan, self),
-    groups: isProxy ? [] : [memberPart(plan, self)],
+    groups: isMember ? [memberPart(plan, self)] : [],
     proxied: isProxy ? [proxyPart(plan, self)] : [],
+    witnessed:
+      plan.witnesses.includes(self) && plan.quorum !== undefined ? [{ id: group, quorum: plan.quorum }] : [],
     registrationUs: 300_000,
     stragglersUs: 200_000,
   };
@@ -43,6 +46,7 @@ function memberPart(plan: Plan, self: NodeId): GroupConfig {
     proxy: plan.proxyOf.get(self) ?? 0,
     proxies: plan.proxies,
     preempt: plan.preempt,
+    ...(plan.quorum === undefined ? {} : { quorum: plan.quorum }),
     takeOverOn: plan.takeOverOn,
   };
 }

@@ -106,7 +106,15 @@ const roughProxyFaults: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** Where a machine has a vote and nothing else. */
+const witnessFaults: Readonly<Record<string, Fault>> = {
+  witnessCrash: (world) => down(world, 'process', false, isWitness),
+  witnessPowerLoss: (world) => down(world, 'power', false, isWitness),
+  witnessStop: (world) => anyAlive(world, isWitness)?.tell({ kind: 'stop' }),
+};
+
 const all: Readonly<Record<string, Fault>> = {
+  ...witnessFaults,
   ...calmFaults,
   ...roughFaults,
   ...proxyFaults,
@@ -114,8 +122,12 @@ const all: Readonly<Record<string, Fault>> = {
 };
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
-export function faultNames({ calm, proxies }: Plan): readonly string[] {
-  const calmNames = Object.keys(proxies.length === 0 ? calmFaults : { ...calmFaults, ...proxyFaults });
+export function faultNames({ calm, proxies, witnesses }: Plan): readonly string[] {
+  const calmNames = Object.keys({
+    ...calmFaults,
+    ...(proxies.length === 0 ? {} : proxyFaults),
+    ...(witnesses.length === 0 ? {} : witnessFaults),
+  });
   if (calm) return calmNames;
   const rough = Object.keys(proxies.length === 0 ? roughFaults : { ...roughFaults, ...roughProxyFaults });
   return [...calmNames, ...calmNames, ...rough];
@@ -131,7 +143,8 @@ export function inject(world: World, name: string): void {
 
 type Kind = (machine: Machine) => boolean;
 const isProxy: Kind = (machine) => machine.isProxy;
-const isMember: Kind = (machine) => !machine.isProxy;
+const isMember: Kind = (machine) => machine.isMember;
+const isWitness: Kind = (machine) => !machine.isMember && !machine.isProxy;
 const anyKind: Kind = () => true;
 
 function anyAlive(world: World, kind: Kind = anyKind): Machine | undefined {

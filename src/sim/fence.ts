@@ -1,13 +1,15 @@
-/** The kernel's part as a model: what a member holds, and the lease that runs out by itself. World time. */
+/** The kernel's part as a model: what a member holds, and the leases that run out by themselves. World time. */
 import { leaseUs } from './plan.ts';
 
 export class SimulatedFence {
   #held = false;
   #leaseEnd = 0;
+  /** Strict groups: the element of the group, which has an end of its own. */
+  #groupEnd = Number.POSITIVE_INFINITY;
 
   /** Whether anything may leave with the group's address at `now`. */
   open(now: number): boolean {
-    return this.#held && now < this.#leaseEnd;
+    return this.#held && now < this.#leaseEnd && now < this.#groupEnd;
   }
 
   get held(): boolean {
@@ -18,9 +20,16 @@ export class SimulatedFence {
     return this.#leaseEnd;
   }
 
-  acquire(now: number): void {
+  /** `until`: strict groups. */
+  acquire(now: number, until: number = Number.POSITIVE_INFINITY): void {
     this.#held = true;
     this.#leaseEnd = now + leaseUs;
+    this.#groupEnd = until;
+  }
+
+  /** What has run out stays out. */
+  extend(now: number, until: number): void {
+    if (this.open(now)) this.#groupEnd = until;
   }
 
   /** False: it ran out before, and stays out. */

@@ -5,7 +5,8 @@
 import type { Effect } from '../engine/effect.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Event } from '../engine/event.ts';
-import type { BootNonce, NodeId, PathId, Term } from '../wire/control/message.ts';
+import type { Instant } from '../engine/time.ts';
+import type { BootNonce, NodeId, PathId } from '../wire/control/message.ts';
 import { Clock } from './clock.ts';
 import { Condition } from './condition.ts';
 import { engineConfig } from './engine-config.ts';
@@ -23,6 +24,7 @@ type Waiting = { readonly path: PathId; readonly bytes: Uint8Array } | { readonl
 export class Machine {
   readonly id: NodeId;
   readonly isProxy: boolean;
+  readonly isMember: boolean;
   readonly #world: World;
   readonly #clock: Clock;
   fence: SimulatedFence = new SimulatedFence();
@@ -46,6 +48,7 @@ export class Machine {
     this.#world = world;
     this.id = id;
     this.isProxy = world.plan.proxies.includes(id);
+    this.isMember = world.plan.members.includes(id);
     this.#clock = new Clock(world.agenda, world.random);
   }
 
@@ -153,7 +156,7 @@ export class Machine {
     this.condition.check(healthy, this.#world.agenda.now);
     const carries = this.#world.serves(this.id);
     const reason = carries ? 'check' : 'no carrier';
-    if (!this.isProxy) this.tell({ kind: 'health', group, healthy: healthy && carries, reason });
+    if (this.isMember) this.tell({ kind: 'health', group, healthy: healthy && carries, reason });
   }
 
   /** With proxies: without carrier where it serves, a member is not healthy; hosts may miss what a place announces. */
@@ -161,7 +164,7 @@ export class Machine {
     const carries = this.#world.serves(this.id);
     if (carries === this.condition.carries) return;
     this.condition.carries = carries;
-    if (!this.isProxy) this.check(this.condition.healthy);
+    if (this.isMember) this.check(this.condition.healthy);
     if (carries) this.tell({ kind: 'evidence', group, reason: 'carrierReturned' });
   }
 
@@ -253,7 +256,9 @@ export class Machine {
       case 'send':
         return this.#sockets?.send(engine, effect);
       case 'acquire':
-        return this.#acquire(effect.term);
+        return this.#acquire(effect);
+      case 'extend':
+        return this.fence.extend(this.#world.agenda.now, this.#kernelTime(effect.until));
       case 'yield':
         this.fence.yield();
         return this.#world.checker.voicesChanged(this);
@@ -288,12 +293,17 @@ export class Machine {
     });
   }
 
-  #acquire(term: Term): void {
+  /** The kernel ends what it was told to end a little early, never late. */
+  #kernelTime(at: Instant): number {
+    return this.#clock.worldTime(at) - this.#world.random.between(2, 500);
+  }
+
+  #acquire({ term, until }: Extract<Effect, { kind: 'acquire' }>): void {
     const { agenda, checker } = this.#world;
     const ok = this.#world.kernelAgrees();
     if (ok) {
       if (!this.fence.held) this.#renewAt = agenda.now + renewUs;
-      this.fence.acquire(agenda.now);
+      this.fence.acquire(agenda.now, until === undefined ? undefined : this.#kernelTime(until));
       if (this.isProxy) checker.served(this, term);
       else checker.activated(this, term);
     } else checker.disturbed();

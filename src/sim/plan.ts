@@ -1,6 +1,7 @@
 /** The shape of one simulated cluster, drawn from the seed: members, paths, timing, and how rough the network is. */
-import type { GroupConfig } from '../engine/config.ts';
+import type { GroupConfig, QuorumConfig } from '../engine/config.ts';
 import type { NodeId } from '../wire/control/message.ts';
+import { drawQuorum } from './quorum.ts';
 import type { Random } from './random.ts';
 import { drawWiring, type PathPlan, type Wiring } from './wiring.ts';
 
@@ -17,6 +18,8 @@ export interface Plan extends Wiring {
   readonly preempt: boolean;
   readonly drainUs: number;
   readonly takeOverOn: GroupConfig['takeOverOn'];
+  /** Strict: who has a vote; undefined: available. */
+  readonly quorum: QuorumConfig | undefined;
   /** Loss, duplication and delay when no storm rages. */
   readonly lossShare: number;
   readonly duplicateShare: number;
@@ -25,17 +28,20 @@ export interface Plan extends Wiring {
   readonly calm: boolean;
 }
 
-/** `shape`: a second stream of chance, for what is drawn beside the members. */
-export function drawPlan(random: Random, shape: Random): Plan {
+/** `shape`, `policy`: further streams of chance, so that what is drawn from one leaves the others as they were. */
+export function drawPlan(random: Random, shape: Random, policy: Random): Plan {
   const members = Array.from({ length: random.between(2, 3) }, (_, index) => index + 1);
   const equal = random.chance(0.2);
   const wiring = random.next();
   const calm = random.chance(0.4);
+  const priorities = new Map(members.map((member) => [member, equal ? 100 : random.between(1, 255)]));
+  const wired = drawWiring(shape, members) ?? membersOnly(members, wiring);
+  const intervalUs = random.pick([2_000, 5_000, 10_000]);
   return {
     members,
-    priorities: new Map(members.map((member) => [member, equal ? 100 : random.between(1, 255)])),
-    ...(drawWiring(shape, members) ?? membersOnly(members, wiring)),
-    intervalUs: random.pick([2_000, 5_000, 10_000]),
+    priorities,
+    ...drawQuorum(policy, members, wired, intervalUs),
+    intervalUs,
     missCount: random.between(3, 5),
     preempt: random.chance(0.2),
     drainUs: random.pick([0, 1_000, 3_000]),
@@ -62,12 +68,12 @@ function membersOnly(members: readonly NodeId[], wiring: number): Wiring {
     }
   }
   const paths = wiring < 0.7 ? [lan, ...cables] : wiring < 0.85 ? [lan] : cables;
-  return { paths, proxies: [], proxyOf: new Map(), socketBuffer: 2_000 };
+  return { paths, proxies: [], witnesses: [], proxyOf: new Map(), socketBuffer: 2_000 };
 }
 
-/** Members, then proxies. */
-export function nodesOf({ members, proxies }: Plan): readonly NodeId[] {
-  return [...members, ...proxies];
+/** Members, then proxies, then the witness. */
+export function nodesOf({ members, proxies, witnesses }: Plan): readonly NodeId[] {
+  return [...members, ...proxies, ...witnesses];
 }
 
 /** Where a member is, as seen from the hosts' LAN. */
@@ -76,6 +82,6 @@ export function placeOf({ proxyOf }: Plan, member: NodeId): NodeId {
 }
 
 /** The path on the hosts' LAN. A world of members only may have none that they hear each other on. */
-export function lanOf({ paths }: Plan): PathPlan | undefined {
-  return paths.find(({ cable }) => !cable);
+export function lanOf({ paths, witnesses }: Plan): PathPlan | undefined {
+  return paths.find(({ cable, members }) => !cable && !members.some((id) => witnesses.includes(id)));
 }

@@ -53,8 +53,10 @@ export class Service {
   /** Why hosts get nothing in a calm world in which nothing has happened for `quietUs`, and should; or undefined. */
   lack(quietUs: number): string | undefined {
     const { plan, machines } = this.#world;
+    // A strict group may be without a majority for as long as the faults last.
+    if (plan.quorum !== undefined) return this.#served();
     if (!plan.calm || !plan.takeOverOn.status || quietUs < unrestUs) return this.#served();
-    const able = machines.find((machine) => !machine.isProxy && this.#isAble(machine));
+    const able = machines.find((machine) => machine.isMember && this.#isAble(machine));
     const end = able === undefined ? undefined : this.#world.hosts.send();
     if (able === undefined || (end !== undefined && typeof end !== 'string' && end.open))
       return this.#served();

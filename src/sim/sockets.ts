@@ -26,7 +26,7 @@ interface Link {
 
 type Outgoing = Pick<
   ControlMessage,
-  'type' | 'scope' | 'term' | 'state' | 'intervalUs' | 'groups' | 'target' | 'registration'
+  'type' | 'scope' | 'term' | 'state' | 'intervalUs' | 'groups' | 'target' | 'registration' | 'promise'
 >;
 
 export class Sockets {
@@ -82,9 +82,13 @@ export class Sockets {
   }
 
   send(engine: Engine, effect: Extract<Effect, { kind: 'send' }>): void {
-    const { type, group: scope, term, state, target, registration } = effect;
+    const { type, group: scope, term, state, target, registration, promise } = effect;
     const about = { type, scope, term, state, intervalUs: 0, groups: [], target };
-    const word = registration === undefined ? about : { ...about, registration };
+    const word = {
+      ...about,
+      ...(registration === undefined ? {} : { registration }),
+      ...(promise === undefined ? {} : { promise }),
+    };
     for (const link of this.#links) {
       if (link.peer === effect.peer && link.carrier) this.#transmit(engine, link, word);
     }

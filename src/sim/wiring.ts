@@ -22,6 +22,8 @@ export interface Leg {
 export interface Wiring {
   readonly paths: readonly PathPlan[];
   readonly proxies: readonly NodeId[];
+  /** Machines that only have a vote. */
+  readonly witnesses: readonly NodeId[];
   /** A member that is not in it serves the hosts' LAN itself. */
   readonly proxyOf: ReadonlyMap<NodeId, NodeId>;
   /** What a machine's sockets keep while nobody reads, datagrams: what comes later is lost. */
@@ -51,7 +53,7 @@ export function drawWiring(shape: Random, members: readonly NodeId[]): Wiring | 
   const proxies = [first, second].filter((proxy) => [...proxyOf.values()].includes(proxy));
   const links = shape.next();
   const paths = pathsOf(members, proxies, proxyOf, links < 0.65, links > 0.5);
-  return { proxies, proxyOf, paths, socketBuffer: shape.pick([60, 2_000]) };
+  return { proxies, witnesses: [], proxyOf, paths, socketBuffer: shape.pick([60, 2_000]) };
 }
 
 function place(proxyOf: Map<NodeId, NodeId>, member: NodeId | undefined, proxy: NodeId | 0): void {

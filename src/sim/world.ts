@@ -18,6 +18,7 @@ const settleUs = 1_500_000;
 const calmUs = 1_000_000;
 /** Chosen so that the worlds of seeds that tests name stay what they were before there were proxies: members only. */
 const shapeSalt = 59;
+const policySalt = 0x9e37;
 
 export interface Outcome {
   readonly seed: number;
@@ -53,7 +54,7 @@ export class World {
     this.#seed = seed;
     this.#log = log;
     this.random = new Random(seed);
-    this.plan = drawPlan(this.random, new Random(seed ^ shapeSalt));
+    this.plan = drawPlan(this.random, new Random(seed ^ shapeSalt), new Random(seed ^ policySalt));
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
     this.checker = new Checker(this);

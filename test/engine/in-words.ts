@@ -1,10 +1,17 @@
 /** What an engine asks for, as short lines. */
 import type { Effect, Report } from '../../src/engine/effect.ts';
-import { ControlType, MemberState, RegistrationCode, type Term } from '../../src/wire/control/message.ts';
+import {
+  ControlType,
+  MemberState,
+  PromiseWord,
+  RegistrationCode,
+  type Term,
+} from '../../src/wire/control/message.ts';
 
 const typeNames = namesOf(ControlType);
 const stateNames = namesOf(MemberState);
 const codeNames = namesOf(RegistrationCode);
+const wordNames = namesOf(PromiseWord);
 
 function namesOf(numbers: Readonly<Record<string, number>>): Readonly<Record<number, string>> {
   return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [value, name]));
@@ -18,6 +25,8 @@ export function inWords(effect: Effect): string {
       return `send ${typeNames[effect.type]} to ${effect.peer} ${sentInWords(effect)}`;
     case 'acquire':
       return `acquire ${effect.term.counter}.${effect.term.member}`;
+    case 'extend':
+      return 'extend';
     case 'yield':
       return 'yield';
     case 'answer':
@@ -41,9 +50,11 @@ export function inWords(effect: Effect): string {
   }
 }
 
-function sentInWords({ type, state, term, registration }: Extract<Effect, { kind: 'send' }>): string {
+function sentInWords(effect: Extract<Effect, { kind: 'send' }>): string {
+  const { type, state, term, registration, promise } = effect;
   const { identification = 0, lifetimeMs = 0, code = 0 } = registration ?? {};
   const by = `term ${inWordsOf(term)}`;
+  if (promise !== undefined) return `#${promise.identification} ${wordNames[promise.word]} ${by}`;
   if (type === ControlType.register) {
     return `${by} as ${stateNames[state]}${lifetimeMs === 0 ? ', for the last time' : ''}`;
   }
@@ -72,7 +83,8 @@ function reportInWords(report: Report): string {
     case 'unreservedTerm':
       return `unreserved ${report.term.counter}`;
     case 'leaseLost':
-      return 'leaseLost';
+    case 'majorityLost':
+      return report.code;
     case 'switchoverFailed':
       return `failed: ${report.why}`;
     case 'proxyTransition':

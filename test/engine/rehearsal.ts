@@ -10,6 +10,7 @@ import {
   MemberState,
   type NodeId,
   type PathId,
+  type Promised,
   type Registration,
   RegistrationCode,
   type Term,
@@ -58,6 +59,7 @@ export function engineConfig(
         ],
       })),
     proxied: [],
+    witnessed: [],
     registrationUs: 300_000,
     stragglersUs: 200_000,
     groups: [
@@ -87,7 +89,11 @@ export interface Word {
   readonly paths?: readonly PathId[];
 }
 
-type Told = Word & { readonly target?: NodeId; readonly registration?: Partial<Registration> };
+type Told = Word & {
+  readonly target?: NodeId;
+  readonly registration?: Partial<Registration>;
+  readonly promise?: Promised;
+};
 
 export class Rehearsal {
   readonly engine: Engine;
@@ -170,7 +176,11 @@ export class Rehearsal {
       this.give({
         kind: 'message',
         path,
-        message: isRegistration ? { ...message, registration } : message,
+        message: {
+          ...message,
+          ...(isRegistration ? { registration } : {}),
+          ...(word.promise === undefined ? {} : { promise: word.promise }),
+        },
       });
     }
   }

@@ -122,6 +122,7 @@ function engineConfig(file: ConfigFile, own: NamedGroups, proxied: NamedGroups):
     peers: peers(file),
     groups: own.map(([name, group]) => engineGroup(file, name, group)),
     proxied: proxied.map(([name, group]) => engineProxied(file, name, group)),
+    witnessed: [],
     registrationUs: microseconds(file.proxy.registrationMs),
     stragglersUs: microseconds(file.proxy.stragglersMs),
   };

@@ -120,6 +120,11 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'the kernel lease ran out while active; the fence closed and the role was given up',
     'raise lease.leaseMs, allow realtime, or take load off the machine',
   ),
+  majorityLost: kind(
+    'error',
+    'strict: the promises of a majority ran out while active; the fence closed and the role was given up',
+    'check the paths to the other members and to the witness',
+  ),
   lapse: kind(
     'error',
     'a lease renewal came too late',

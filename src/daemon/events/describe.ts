@@ -105,6 +105,12 @@ function describeGroup(report: GroupReport, names: Names): Description {
       };
     case 'leaseLost':
       return { message: `${group}: the lease ran out; the role is given up`, group, detail: {} };
+    case 'majorityLost':
+      return {
+        message: `${group}: no majority's promises any more; the role is given up`,
+        group,
+        detail: {},
+      };
     case 'switchoverFailed':
       return {
         message: `${group}: switchover called off: ${report.why}`,

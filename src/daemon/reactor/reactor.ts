@@ -212,6 +212,9 @@ export class Reactor {
         const ok = this.#groups.acquire(effect.group, this.#now);
         return this.#engine.handle({ kind: 'acquired', group: effect.group, ok }, this.#now);
       }
+      case 'extend':
+        // The configuration knows no strict groups yet.
+        throw new Error('a strict group, without a kernel lease of its own');
       case 'yield':
         return this.#groups.yield(effect.group, this.#now);
       case 'answer':

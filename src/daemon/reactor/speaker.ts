@@ -38,7 +38,8 @@ export class Speaker {
   }
 
   /** Everything else, on all paths to the peer. */
-  send({ type, peer, group, term, state, target, registration }: Extract<Effect, { kind: 'send' }>): void {
+  send(effect: Extract<Effect, { kind: 'send' }>): void {
+    const { type, peer, group, term, state, target, registration, promise } = effect;
     if (type === ControlType.registered && registration?.code !== RegistrationCode.accepted) {
       this.#paths.count(`registration.${registrationCodeNames.get(registration?.code ?? -1)}`);
     }
@@ -52,6 +53,7 @@ export class Speaker {
       groups: [],
       target,
       ...(registration === undefined ? {} : { registration }),
+      ...(promise === undefined ? {} : { promise }),
     };
     for (const path of this.#paths.all) {
       if (path.link.peer === peer && path.carrier) this.#paths.send(path, message);

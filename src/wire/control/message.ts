@@ -48,6 +48,10 @@ export const ControlType = {
   register: 8,
   /** Proxy -> member: what became of the request (extension); the term in the header is the highest seen. */
   registered: 9,
+  /** Strict groups, member -> voter: promise me the group, or have it back (extension). The term is the one it is for. */
+  promiseRequest: 10,
+  /** Voter -> member: its answer (extension); the term in the header is the highest it has promised or seen. */
+  promise: 11,
 } as const;
 export type ControlType = (typeof ControlType)[keyof typeof ControlType];
 
@@ -120,6 +124,34 @@ export interface Registration {
   readonly code: RegistrationCode;
 }
 
+/** What is said in a `promiseRequest` and in a `promise`. */
+export const PromiseWord = {
+  /** Request: promise me the group for the duration, to nobody else. */
+  ask: 0,
+  /** Request: the promise is not needed any more; the fence is closed. */
+  giveBack: 1,
+  /** Request: likewise, and the term was never used and never will be. */
+  abandon: 2,
+  /** Answer: promised, for the duration, from the moment of answering. */
+  given: 3,
+  /** Answer: it is promised to another member. */
+  taken: 4,
+  /** Answer: a higher term was promised or seen; the header names it. */
+  lowerTerm: 5,
+  /** Answer: not now: a former life's promises may still run, or the disk does not know such terms yet. */
+  unable: 6,
+} as const;
+export type PromiseWord = (typeof PromiseWord)[keyof typeof PromiseWord];
+
+/** The extension of `promiseRequest` and `promise`. */
+export interface Promised {
+  /** Chosen by the member, one more for each request; the answer repeats it. 1..2^32-1. */
+  readonly identification: number;
+  /** Microseconds; 0 where nothing is asked for or given. */
+  readonly durationUs: number;
+  readonly word: PromiseWord;
+}
+
 export interface GroupRecord {
   readonly group: GroupId;
   readonly state: MemberState;
@@ -158,4 +190,6 @@ export interface ControlMessage {
   readonly target: NodeId | 0;
   /** Extension: `register` and `registered` only. */
   readonly registration?: Registration;
+  /** Extension: `promiseRequest` and `promise` only. */
+  readonly promise?: Promised;
 }

@@ -14,6 +14,8 @@ import {
   type GroupRecord,
   MemberState,
   noTerm,
+  type Promised,
+  PromiseWord,
   type Registration,
   RegistrationCode,
   type Term,
@@ -103,6 +105,11 @@ const registration = record<Registration>({
   lifetimeMs: u32,
   code: fc.constantFrom(...Object.values(RegistrationCode)),
 });
+const promise = record<Promised>({
+  identification: positive(u32),
+  durationUs: u32,
+  word: fc.constantFrom(...Object.values(PromiseWord)),
+});
 const plainMessage = record<ControlMessage>({
   type: fc.constantFrom(...Object.values(ControlType)),
   flags: u16,
@@ -123,6 +130,7 @@ const plainMessage = record<ControlMessage>({
 const anyMessage: fc.Arbitrary<ControlMessage> = fc.oneof(
   plainMessage,
   fc.tuple(plainMessage, registration).map(([each, extension]) => ({ ...each, registration: extension })),
+  fc.tuple(plainMessage, promise).map(([each, extension]) => ({ ...each, promise: extension })),
 );
 
 test('every message comes back, in a buffer that held something else', () => {
@@ -165,7 +173,7 @@ test('a field that cannot be is the reason', () => {
     ['magic', withByte(bytes, 0, 0x56)],
     ['version', withByte(bytes, 4, 2)],
     ['type', withByte(bytes, 5, 0)],
-    ['type', withByte(bytes, 5, 10)],
+    ['type', withByte(bytes, 5, 12)],
     ['sender', zeroed(14, 2)],
     ['receiver', zeroed(16, 2)],
     ['path', zeroed(18, 1)],

@@ -15,6 +15,7 @@ import {
   flagUnreserved,
   MemberState,
   noTerm,
+  PromiseWord,
   RegistrationCode,
 } from '../../../src/wire/control/message.ts';
 import { type Hmac, seal, sealLength } from '../../../src/wire/control/seal.ts';
@@ -95,6 +96,18 @@ export const controlGoldens: Readonly<Record<string, ControlMessage>> = {
     type: ControlType.registered,
     state: MemberState.standby,
     registration: { identification: 0x0506_0708, lifetimeMs: 0, code: RegistrationCode.lowerTerm },
+  },
+  'control-promise-request.pcap': {
+    ...scoped,
+    type: ControlType.promiseRequest,
+    state: MemberState.standby,
+    promise: { identification: 0x0506_0708, durationUs: 60_000, word: PromiseWord.ask },
+  },
+  'control-promise.pcap': {
+    ...scoped,
+    type: ControlType.promise,
+    state: MemberState.starting,
+    promise: { identification: 0x0506_0708, durationUs: 0, word: PromiseWord.taken },
   },
 };
 

@@ -1,0 +1,173 @@
+/** Bugs that the simulator must find: one thing each that the engine must do, left out or done wrong. */
+import type { Patch } from './mutation.ts';
+
+export interface Planted {
+  /** What the engine does wrong, in words. */
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+function bug(name: string, file: string, find: string, replace: string): Planted {
+  return { name, patches: [{ file: `src/engine/${file}.ts`, find, replace }] };
+}
+
+/** Of every group. */
+const roles: readonly Planted[] = [
+  bug(
+    'nobody yields to a higher term',
+    'group',
+    'if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer.id);',
+    'if (false) this.#yieldTo(peer.id);',
+  ),
+  bug(
+    'an activation does not go above the terms that were seen',
+    'terms',
+    'const counter = Math.max(this.seen(group).counter, this.#raised.get(group) ?? 0, this.#floor) + 1;',
+    'const counter = this.#floor + 1;',
+  ),
+  bug(
+    'a restarted member begins where its former life did',
+    'terms',
+    'this.#floor = start.floor;',
+    'this.#floor = 0;',
+  ),
+  bug(
+    'our own lateness is taken for the silence of others',
+    'detector',
+    'late(lateUs: number, now: Instant): void {',
+    'late(lateUs: number, now: Instant): void {\n    if (lateUs < 1e12) return;',
+  ),
+  bug('an old boot is believed', 'peer', 'return this.#formerBoots.includes(boot);', 'return boot === -1;'),
+  bug(
+    'an older word of a peer replaces a newer one',
+    'standing',
+    'if (compareTerms(record.term, this.#term) < 0) return false;',
+    '',
+  ),
+  bug(
+    'all standbys act at once',
+    'election',
+    'return able.filter((peer) => goesBefore(member, peer, config.self)).length * slot;',
+    'return 0 * able.length * slot;',
+  ),
+  bug(
+    'the lost lease is not noticed',
+    'group',
+    "if (this.member.holds || this.member.state === 'acquiring') this.#lose('leaseLost');",
+    '',
+  ),
+  bug(
+    'the fence stays open in a planned switchover',
+    'switchover',
+    'member.closeFence();\n    this.#phase = ',
+    'this.#phase = ',
+  ),
+  bug(
+    'the announcement is repeated after the fence has closed',
+    'member',
+    'this.announcer.cancel();\n    this.context.emit({ kind: ',
+    'this.context.emit({ kind: ',
+  ),
+  bug('nobody waits for the chosen successor', 'election', 'if (standing?.handsOver) return undefined;', ''),
+  bug('a start has no grace', 'engine', '#graceOver = false;', '#graceOver = true;'),
+  bug(
+    'silence is never believed',
+    'detector',
+    'sweep(now: Instant): void {',
+    'sweep(now: Instant): void {\n    if (now > 0) return;',
+  ),
+];
+
+/** Of proxies. */
+const proxies: readonly Planted[] = [
+  bug(
+    'a succeeded proxy goes on answering',
+    'proxy-part',
+    "this.#context.emit({ kind: 'yield', group: this.id });\n    this.presence.answer(false);",
+    '',
+  ),
+  bug(
+    'a proxy serves whoever asks, by whatever term',
+    'registry',
+    'if (holdsRole(state) && compareTerms(term, seen) < 0)',
+    'if (holdsRole(state) && compareTerms(term, seen) < -1e12)',
+  ),
+  bug(
+    'a proxy routes to a dead member',
+    'proxy-part',
+    'this.presence.hold();\n    this.#become',
+    'this.#become',
+  ),
+  bug(
+    'what waited is kept for ever',
+    'proxy-part',
+    "this.#deserted = true;\n    this.presence.release('discard');",
+    'this.#deserted = true;',
+  ),
+];
+
+/** Of strict groups. */
+const strict: readonly Planted[] = [
+  bug(
+    'a promise is made to two',
+    'voter',
+    'return this.#to !== member && now < this.#until ? this.#until : undefined;',
+    'return undefined;',
+  ),
+  bug(
+    'a restarted voter does not wait out what it may have promised',
+    'voter',
+    'this.#quietUntil = later(context.now, config.promiseUs + driftUs(config.promiseUs, config));',
+    'this.#quietUntil = context.now;',
+  ),
+  bug(
+    'a promise counts from its answer',
+    'quorum',
+    'later(askedAt, durationUs - driftUs(durationUs, this.#config))',
+    'later(this.#member.context.now, durationUs)',
+  ),
+  bug(
+    'a promise counts twice',
+    'quorum',
+    'const ends = [...this.#promises.values()].sort',
+    'const ends = [...this.#promises.values(), ...this.#promises.values()].sort',
+  ),
+  bug(
+    'half of the voters are a majority',
+    'quorum',
+    'ends[Math.floor(voters.length / 2)]',
+    'ends[Math.floor((voters.length - 1) / 2)]',
+  ),
+  bug(
+    'our own promise is not asked for',
+    'quorum',
+    'if (this.#voter.ask(this.#self, this.#term) !== PromiseWord.given) return;',
+    '',
+  ),
+  bug(
+    'the kernel is not told when to close the fence',
+    'member',
+    'const limit = quorum === undefined ? {} : { until: quorum.until };',
+    'const limit = {};',
+  ),
+  bug(
+    'an answer counts after its promise was given back',
+    'quorum',
+    'this.#promises = new Map();\n    this.#asked.clear();\n    this.#end.cancel();',
+    'this.#promises = new Map();\n    this.#end.cancel();',
+  ),
+  bug(
+    'a promise is given back before the fence is closed',
+    'member',
+    'why: string): void {\n    const { quorum } = this;',
+    'why: string): void {\n    this.quorum?.release();\n    const { quorum } = this;',
+  ),
+  bug(
+    'a role without promises is taken',
+    'member',
+    'return this.quorum === undefined || this.quorum.canvass();',
+    'return this.quorum === undefined || this.quorum.canvass() || true;',
+  ),
+];
+
+export const planted: readonly Planted[] = [...roles, ...proxies, ...strict];
