@@ -2,7 +2,8 @@
  * Every fault, N times: how long the hosts were without the service. Prints markdown. Trials during which the machine
  * itself stood still are counted apart.
  *
- *   node bench/takeover.ts [--scenario fig1b] [--trials 100] [--faults power,kill] [--system keepalived] [--hogs 4]
+ *   node bench/takeover.ts [--scenario fig1b] [--trials 100] [--faults power,kill] [--hogs 4]
+ *                          [--system understudy,keepalived: one after the other, fault by fault]
  *                          [--stream] [--stream-rate 200M] [-- more options for the lab]
  */
 import { spawn } from 'node:child_process';
@@ -33,9 +34,9 @@ const { values, positionals } = parseArgs({
   },
 });
 
-function lab(fault: string): Promise<LabResult> {
+function lab(fault: string, system: string): Promise<LabResult> {
   const { 'stream-rate': rate } = values;
-  const options = ['--fault', fault, '--trials', values.trials, '--system', values.system, '--json'];
+  const options = ['--fault', fault, '--trials', values.trials, '--system', system, '--json'];
   if (values.stream) options.push('--stream');
   if (rate !== undefined) options.push('--stream-rate', rate);
   const child = spawn(process.execPath, [cli, 'lab', values.scenario, ...options, ...positionals], {
@@ -91,23 +92,30 @@ interface Findings {
 }
 
 async function measure(metronome: Metronome, findings: Findings): Promise<void> {
-  const { rows, notes, streams } = findings;
   const all = values.scenario === 'fig1b' ? [...faultNames, ...proxyFaultNames] : faultNames;
   const chosen = (values.faults?.split(',') ?? all).filter(isFaultName);
+  const systems = values.system.split(',');
   for (const fault of chosen) {
-    if (faultByName(fault).only === 'understudy' && values.system !== 'understudy') continue;
-    const result = await lab(fault);
-    const clean = result.trials.filter((trial) => !disturbed(trial, metronome));
-    const stalled = result.trials.filter((trial) => disturbed(trial, metronome));
-    rows.push(row(fault, clean, ''));
-    if (stalled.length > 0) rows.push(row(fault, stalled, ', machine stalled'));
-    for (const trial of result.trials) {
-      const stall = disturbed(trial, metronome) ? ', machine stalled' : '';
-      if (!trial.ok) notes.push(`- ${fault}, trial ${trial.trial}${stall}: ${trial.why.join('; ')}`);
+    for (const system of systems) {
+      if (faultByName(fault).only === 'understudy' && system !== 'understudy') continue;
+      const name = systems.length > 1 ? `${fault}, ${system}` : fault;
+      judge(name, await lab(fault, system), metronome, findings);
     }
-    if (result.failure !== undefined) notes.push(`- ${fault}: ${result.failure}`);
-    if (result.stream !== undefined) streams.push(`${fault} ${result.stream.meanMbps} Mbit/s`);
   }
+}
+
+function judge(fault: string, result: LabResult, metronome: Metronome, findings: Findings): void {
+  const { rows, notes, streams } = findings;
+  const clean = result.trials.filter((trial) => !disturbed(trial, metronome));
+  const stalled = result.trials.filter((trial) => disturbed(trial, metronome));
+  rows.push(row(fault, clean, ''));
+  if (stalled.length > 0) rows.push(row(fault, stalled, ', machine stalled'));
+  for (const trial of result.trials) {
+    const stall = disturbed(trial, metronome) ? ', machine stalled' : '';
+    if (!trial.ok) notes.push(`- ${fault}, trial ${trial.trial}${stall}: ${trial.why.join('; ')}`);
+  }
+  if (result.failure !== undefined) notes.push(`- ${fault}: ${result.failure}`);
+  if (result.stream !== undefined) streams.push(`${fault} ${result.stream.meanMbps} Mbit/s`);
 }
 
 const metronome = new Metronome();
