@@ -22,8 +22,8 @@ interface Activation {
 
 export class Knowledge {
   readonly #world: World;
-  /** When `to` last believed a word of `from`, or of a proxy that `from` is served: "from>to". */
-  readonly #heard = new Map<string, number>();
+  /** When `to` last believed a word of `from`, or of a proxy that `from` is served. */
+  readonly #heard = new Map<number, number>();
   readonly #known = new Map<NodeId, Term>();
   /** The highest term that somebody was heard to hold or to serve. */
   readonly #servedBy = new Map<NodeId, Term>();
@@ -91,7 +91,7 @@ export class Knowledge {
   }
 
   silenceUs(from: NodeId, to: NodeId): number {
-    return this.#world.agenda.now - (this.#heard.get(`${from}>${to}`) ?? Number.NEGATIVE_INFINITY);
+    return this.#world.agenda.now - (this.#heard.get(pair(from, to)) ?? Number.NEGATIVE_INFINITY);
   }
 
   #last(member: NodeId): Activation | undefined {
@@ -99,12 +99,17 @@ export class Knowledge {
   }
 
   #heardOf(from: NodeId, to: NodeId): void {
-    this.#heard.set(`${from}>${to}`, this.#world.agenda.now);
+    this.#heard.set(pair(from, to), this.#world.agenda.now);
   }
 
   #learn(id: NodeId, term: Term): void {
     raise(this.#known, id, term);
   }
+}
+
+/** Node numbers of simulated worlds are below 64. */
+function pair(from: NodeId, to: NodeId): number {
+  return from * 64 + to;
 }
 
 export function said(term: Term): string {

@@ -13,10 +13,10 @@ export class Network {
   readonly #random: Random;
   readonly #plan: Plan;
   readonly #fellSilent: () => void;
-  /** How many datagrams in a row were lost by chance: "path:from>to". */
-  readonly #streaks = new Map<string, number>();
-  /** Directions that pass nothing: "path:from>to". */
-  readonly #blocked = new Set<string>();
+  /** How many datagrams in a row were lost by chance, by direction. */
+  readonly #streaks = new Map<number, number>();
+  /** Directions that pass nothing. */
+  readonly #blocked = new Set<number>();
   readonly #cut = new Set<PathId>();
   readonly #unpowered = new Set<NodeId>();
   /** Nothing is lost any more; delays and duplicates stay. */
@@ -33,7 +33,7 @@ export class Network {
   }
 
   block(path: PathId, from: NodeId, to: NodeId): void {
-    this.#blocked.add(`${path}:${from}>${to}`);
+    this.#blocked.add(direction(path, from, to));
   }
 
   healAll(): void {
@@ -65,7 +65,7 @@ export class Network {
   }
 
   passes(path: PathPlan, from: NodeId, to: NodeId): boolean {
-    if (this.#blocked.has(`${path.id}:${from}>${to}`)) return false;
+    if (this.#blocked.size > 0 && this.#blocked.has(direction(path.id, from, to))) return false;
     if (path.legs === undefined) return this.carrier(path, from);
     const ahead = path.members[0] === from;
     return path.legs.every((leg) => {
@@ -96,13 +96,20 @@ export class Network {
         if (this.passes(path, from, to)) deliver();
       });
     }
-    this.#count(`${path.id}:${from}>${to}`, arrive === 0);
+    this.#count(direction(path.id, from, to), arrive === 0);
   }
 
-  #count(direction: string, lost: boolean): void {
-    const streak = lost ? (this.#streaks.get(direction) ?? 0) + 1 : 0;
-    this.#streaks.set(direction, streak);
+  #count(way: number, lost: boolean): void {
+    if (!lost && !this.#streaks.has(way)) return;
+    const streak = lost ? (this.#streaks.get(way) ?? 0) + 1 : 0;
+    if (streak === 0) this.#streaks.delete(way);
+    else this.#streaks.set(way, streak);
     // The next one may be later than the last one was, and then comes too late.
     if (streak >= this.#plan.missCount - 1) this.#fellSilent();
   }
+}
+
+/** One direction of a path as a number: node and path numbers of simulated worlds are below 64. */
+function direction(path: PathId, from: NodeId, to: NodeId): number {
+  return (path * 64 + from) * 64 + to;
 }

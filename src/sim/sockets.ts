@@ -29,6 +29,9 @@ type Outgoing = Pick<
   'type' | 'scope' | 'term' | 'state' | 'intervalUs' | 'groups' | 'target' | 'registration' | 'promise'
 >;
 
+/** For encoding: what is sent is a copy. */
+const into = new Uint8Array(controlLengthMax);
+
 export class Sockets {
   readonly #world: World;
   readonly #self: NodeId;
@@ -104,7 +107,6 @@ export class Sockets {
   }
 
   #transmit(engine: Engine, link: Link, word: Outgoing): void {
-    const into = new Uint8Array(controlLengthMax);
     const length = encodeControl(
       {
         ...word,
@@ -119,6 +121,6 @@ export class Sockets {
       },
       into,
     );
-    this.#world.transmit(link.path, this.#self, link.peer, into.subarray(0, length));
+    this.#world.transmit(link.path, this.#self, link.peer, into.slice(0, length));
   }
 }
