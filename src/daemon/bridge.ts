@@ -50,6 +50,8 @@ export interface GroupLink {
   readonly interface: string;
   readonly addresses: readonly string[];
   readonly standbyAddress: 'present' | 'absent';
+  /** Its voice has an end of its own in the kernel, beside the lease: that of a majority's promises. */
+  readonly strict: boolean;
   /** Has checks: at the start unhealthy until told otherwise. A reload that adds the first check leaves it false. */
   readonly checked: boolean;
   /**

@@ -168,8 +168,8 @@ export class Engine {
         detector.tether(event, now);
         break;
       case 'leaseLost':
-        for (const group of this.#groups.values()) group.leaseLost();
-        for (const proxy of this.#proxies.values()) proxy.leaseLost();
+        if (event.group !== undefined) this.#groups.get(event.group)?.leaseLost();
+        else for (const part of [...this.#groups.values(), ...this.#proxies.values()]) part.leaseLost();
         break;
       case 'termsReserved':
         terms.reserved(event.ceiling);

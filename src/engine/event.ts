@@ -25,8 +25,11 @@ export type Event =
     }
   /** Answer to the effect 'acquire', in the same turn. */
   | { readonly kind: 'acquired'; readonly group: GroupId; readonly ok: boolean }
-  /** The kernel lease ran out under us (renewal said ENOENT), or the fence is gone: every group held is lost. */
-  | { readonly kind: 'leaseLost' }
+  /**
+   * The kernel lease ran out under us (renewal said ENOENT), or the fence is gone: every group held is lost. `group`: only
+   * that strict group's own time did.
+   */
+  | { readonly kind: 'leaseLost'; readonly group?: GroupId }
   /** The control plane wrote the ceiling to disk: counters up to and including it may be used. */
   | { readonly kind: 'termsReserved'; readonly ceiling: number }
   /** The sum of the group's checks and the state of its interface changed (control plane, rise and fall applied). */

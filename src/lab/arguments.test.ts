@@ -10,6 +10,7 @@ test('a scenario alone means one power loss, two members, our own daemons', () =
     json: false,
     keep: false,
     members: 2,
+    policy: 'available',
     topology: 'both',
     link: true,
     system: 'understudy',

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FaultName, faultByName, faultNames, isFaultName, proxyFaultNames } from './fault.ts';
+import type { Policy } from './plan.ts';
 import { type Topology, topologies } from './plan-fig1b.ts';
 import { isScenarioName, type ScenarioName, scenarioSummaries } from './scenario/registry.ts';
 
@@ -15,6 +16,8 @@ export interface LabOptions {
   readonly pcap?: string;
   /** fig1a: 2 or 3. */
   readonly members: number;
+  /** fig1a: of the group. */
+  readonly policy: Policy;
   /** fig1b: who is behind a proxy. */
   readonly topology: Topology;
   /** fig1b: link 141 exists. */
@@ -51,6 +54,7 @@ ${faultLines(proxyFaultNames)}
   --keep          stay inside afterwards, to look around and play
   --pcap FILE     every frame that enters the switch or the cable, as pcapng
   --members N     fig1a: 2 or 3 machines in the group (2)
+  --policy NAME   fig1a: available, or strict (two machines then have a witness)
   --topology NAME fig1b: each member has a proxy (both), only the primary (one), both the same one (shared)
   --no-link       fig1b: no direct link; the members hear each other through the proxies only
   --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
@@ -71,6 +75,7 @@ const options = {
   keep: { type: 'boolean', default: false },
   pcap: { type: 'string' },
   members: { type: 'string', default: '2' },
+  policy: { type: 'string', default: 'available' },
   topology: { type: 'string', default: 'both' },
   'no-link': { type: 'boolean', default: false },
   interval: { type: 'string' },
@@ -93,9 +98,12 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     const names = [...faultNames, ...proxyFaultNames].join(', ');
     throw new UsageError(`--fault ${values.fault}: no such fault; there are ${names}`);
   }
-  const { system, topology } = values;
+  const { system, topology, policy } = values;
   if (system !== 'understudy' && system !== 'keepalived') {
     throw new UsageError(`--system ${system}: it is understudy or keepalived`);
+  }
+  if (policy !== 'available' && policy !== 'strict') {
+    throw new UsageError(`--policy ${policy}: it is available or strict`);
   }
   if (!isTopology(topology)) {
     throw new UsageError(`--topology ${topology}: there are ${topologies.join(', ')}`);
@@ -112,6 +120,7 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     keep: values.keep,
     ...(values.pcap === undefined ? {} : { pcap: capturePath(values.pcap) }),
     members: number('members', values.members, 2, 3),
+    policy,
     topology,
     link: !values['no-link'],
     ...(values.interval === undefined
@@ -132,14 +141,18 @@ function isTopology(text: string): text is Topology {
 }
 
 /** Why these options do not go together, or undefined when they do. */
-function contradiction({ scenario, fault, system, topology, link, members }: LabOptions): string | undefined {
+function contradiction(options: LabOptions): string | undefined {
+  const { scenario, fault, system, topology, link, members, policy } = options;
   const { only, at } = faultByName(fault);
   if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
+  if (policy === 'strict' && system !== 'understudy')
+    return `--policy strict has no counterpart in ${system}`;
   if (scenario === 'fig1a') {
     if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
     return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b' : undefined;
   }
   if (system !== 'understudy') return `--system ${system} has no proxies; it can play fig1a`;
+  if (policy === 'strict') return '--policy strict: fig1a plays it';
   if (members !== 2) return '--members: fig1b has two';
   if (topology === 'shared' && at === 'proxy')
     return `--fault ${fault}: nobody else would answer with one proxy`;

@@ -42,7 +42,8 @@ export function configurationOf(
   place: { readonly stateDir: string; readonly control: string },
   s: Settings,
 ): object {
-  const { members, proxies } = plan;
+  const { members, proxies, witnesses, policy } = plan;
+  const [witness] = witnesses;
   return {
     cluster: 'lab',
     node: node.name,
@@ -52,7 +53,7 @@ export function configurationOf(
     lease: s.lease,
     startup: { graceMs },
     realtime: s.fifo ? { fifoPriority: 10 } : false,
-    members: Object.fromEntries([...members, ...proxies].map(({ name, id }) => [name, { id }])),
+    members: Object.fromEntries([...members, ...proxies, ...witnesses].map(({ name, id }) => [name, { id }])),
     paths: Object.fromEntries(
       plan.paths.map(({ name, ends, ...path }) => [name, { ...path, members: ends }]),
     ),
@@ -63,6 +64,8 @@ export function configurationOf(
         ...(proxies.length === 0
           ? {}
           : { proxies: Object.fromEntries(proxies.map((p) => [p.name, site(p)])) }),
+        ...(policy === 'strict' ? { policy } : {}),
+        ...(witness === undefined ? {} : { witness: witness.name }),
         preempt: false,
         standbyAddress: 'present',
         ...(s.checked ? { checks: [check(s.healthPort)] } : {}),

@@ -81,9 +81,9 @@ export class Director {
   /** Starts services, daemons and probes; resolves when one member is active and every host is answered. */
   async open(): Promise<void> {
     for (const member of this.plan.members) this.#startService(member);
-    const { proxies, members } = this.plan;
-    this.progress(`starting ${proxies.length + members.length} daemons (${this.system.name})`);
-    await Promise.all(proxies.map((proxy) => this.system.start(proxy)));
+    const { proxies, members, witnesses } = this.plan;
+    this.progress(`starting ${nodesOf(this.plan).length} daemons (${this.system.name})`);
+    await Promise.all([...proxies, ...witnesses].map((node) => this.system.start(node)));
     await Promise.all(members.map((member) => this.system.start(member)));
     const active = await this.#one();
     this.progress(`${active.name} is active; the hosts use the service`);

@@ -11,15 +11,15 @@ import {
   type Wire,
 } from './plan.ts';
 
-type Nodes = Pick<LabPlan, 'members' | 'proxies'>;
+type Nodes = Pick<LabPlan, 'members' | 'proxies' | 'witnesses'>;
 
 /** Every machine with a daemon. */
 export function nodesOf(plan: Nodes): readonly NodePlan[] {
-  return [...plan.proxies, ...plan.members];
+  return [...plan.proxies, ...plan.members, ...plan.witnesses];
 }
 
 export function machinesOf(plan: LabPlan): readonly (HostPlan | MemberPlan | ProxyPlan)[] {
-  return [...plan.members, ...plan.proxies, ...plan.hosts];
+  return [...plan.members, ...plan.proxies, ...plan.witnesses, ...plan.hosts];
 }
 
 /** All wires of a machine, the one to the hosts first. */

@@ -73,12 +73,12 @@ export function planFig1b(shape: Fig1bShape): LabPlan {
   const names = [...new Set(both.flatMap(({ proxy }) => proxy ?? []))];
   const proxies = names.map((name, index) => planProxy(name, index + 1, both));
   const hosts = planHosts();
-  const plan = { members, proxies, hosts };
+  const plan = { members, proxies, witnesses: [], hosts };
   const routes = [...routesBetween(plan), ...(shape.reachable === true ? routesToHosts(plan) : [])];
-  return { ...plan, paths: planPaths(plan, shape), routes, ...service };
+  return { ...plan, policy: 'available', paths: planPaths(plan, shape), routes, ...service };
 }
 
-type Machines = Pick<LabPlan, 'members' | 'proxies' | 'hosts'>;
+type Machines = Pick<LabPlan, 'members' | 'proxies' | 'witnesses' | 'hosts'>;
 
 function planMember(side: Side, link: boolean): MemberPlan {
   const { member: name, id, proxy } = side;

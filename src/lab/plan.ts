@@ -77,9 +77,15 @@ export interface RoutePlan {
   readonly via: string;
 }
 
+export type Policy = 'available' | 'strict';
+
 export interface LabPlan {
   readonly members: readonly MemberPlan[];
   readonly proxies: readonly ProxyPlan[];
+  /** Machines that only have a vote. */
+  readonly witnesses: readonly NodePlan[];
+  /** Of the group. */
+  readonly policy: Policy;
   readonly hosts: readonly HostPlan[];
   readonly paths: readonly PathPlan[];
   readonly routes: readonly RoutePlan[];
@@ -98,8 +104,11 @@ const cableBridge = 'cable';
 
 const memberNames = ['primary', 'redundant', 'third'] as const;
 
-/** The machines of the patent's fig. 1A; `memberCount` 2 or 3 (the third has no cable). */
-export function planFig1a(memberCount: number): LabPlan {
+/** What a strict group of two needs beside them. */
+const witness: NodePlan = { name: 'witness', id: 9, ...onLan('witness', 9, '02:00:00:00:00:09') };
+
+/** The machines of the patent's fig. 1A; `memberCount` 2 or 3 (the third has no cable). A strict pair has a witness. */
+export function planFig1a(memberCount: number, policy: Policy = 'available'): LabPlan {
   const members = memberNames.slice(0, memberCount).map((name, index): MemberPlan => {
     const id = index + 1;
     const member: MemberPlan = { name, id, ...onLan(name, id, `02:00:00:00:00:0${id}`) };
@@ -114,12 +123,13 @@ export function planFig1a(memberCount: number): LabPlan {
     };
     return { ...member, cable };
   });
+  const witnesses = policy === 'strict' && memberCount === 2 ? [witness] : [];
   const cables = members.flatMap((m) => (m.cable === undefined ? [] : [{ ...m.cable, name: m.name }]));
   const paths: PathPlan[] = [
     { name: 'cable', id: 1, kind: 'cable', port: 7169, ends: ends(cables) },
-    { name: 'lan', id: 2, kind: 'lan', port: 7170, ends: ends(members) },
+    { name: 'lan', id: 2, kind: 'lan', port: 7170, ends: ends([...members, ...witnesses]) },
   ];
-  return { members, proxies: [], hosts: planHosts(), paths, routes: [], ...service };
+  return { members, proxies: [], witnesses, policy, hosts: planHosts(), paths, routes: [], ...service };
 }
 
 /** What the hosts use, and where. */

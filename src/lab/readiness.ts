@@ -31,6 +31,7 @@ export function viewOf(plan: LabPlan, statuses: ReadonlyMap<string, Status | und
     if (found !== undefined) missing.push(`${name} ${found}`);
   };
   for (const member of plan.members) note(member.name, (status) => idleness(member, status));
+  for (const { name } of plan.witnesses) note(name, () => undefined);
   for (const proxy of plan.proxies)
     note(proxy.name, (status) => misdirection(proxy, status, active[0], plan));
   return { active: names, ready: missing.length === 0, why: missing.join('; ') };

@@ -5,6 +5,9 @@ import type { World } from './world.ts';
 
 type Fault = (world: World) => void;
 
+/** Shorter than a lease: longer ones end it, and rightly so. */
+const standstillMaxUs = 15_000;
+
 /** Faults of single machines and of cables: the other members' paths keep working, so nothing excuses two voices. */
 const calmFaults: Readonly<Record<string, Fault>> = {
   crash: (world) => down(world, 'process', false),
@@ -106,6 +109,14 @@ const roughProxyFaults: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** All machines are processes of one that stands still: when it goes on, each has been late, and nobody was silent. */
+const hostFaults: Readonly<Record<string, Fault>> = {
+  standstill: (world) => {
+    const us = world.random.between(1_000, standstillMaxUs);
+    for (const machine of world.machines) machine.freeze(us);
+  },
+};
+
 /** Where a machine has a vote and nothing else. */
 const witnessFaults: Readonly<Record<string, Fault>> = {
   witnessCrash: (world) => down(world, 'process', false, isWitness),
@@ -115,6 +126,7 @@ const witnessFaults: Readonly<Record<string, Fault>> = {
 
 const all: Readonly<Record<string, Fault>> = {
   ...witnessFaults,
+  ...hostFaults,
   ...calmFaults,
   ...roughFaults,
   ...proxyFaults,
@@ -122,11 +134,12 @@ const all: Readonly<Record<string, Fault>> = {
 };
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
-export function faultNames({ calm, proxies, witnesses }: Plan): readonly string[] {
+export function faultNames({ calm, proxies, witnesses, standstills }: Plan): readonly string[] {
   const calmNames = Object.keys({
     ...calmFaults,
     ...(proxies.length === 0 ? {} : proxyFaults),
     ...(witnesses.length === 0 ? {} : witnessFaults),
+    ...(standstills ? hostFaults : {}),
   });
   if (calm) return calmNames;
   const rough = Object.keys(proxies.length === 0 ? roughFaults : { ...roughFaults, ...roughProxyFaults });

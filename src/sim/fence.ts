@@ -27,9 +27,11 @@ export class SimulatedFence {
     this.#groupEnd = until;
   }
 
-  /** What has run out stays out. */
-  extend(now: number, until: number): void {
-    if (this.open(now)) this.#groupEnd = until;
+  /** False: it ran out before, and stays out. */
+  extend(now: number, until: number): boolean {
+    if (!this.open(now)) return false;
+    this.#groupEnd = until;
+    return true;
   }
 
   /** False: it ran out before, and stays out. */

@@ -258,7 +258,8 @@ export class Machine {
       case 'acquire':
         return this.#acquire(effect);
       case 'extend':
-        return this.fence.extend(this.#world.agenda.now, this.#kernelTime(effect.until));
+        if (this.fence.extend(this.#world.agenda.now, this.#kernelTime(effect.until))) return;
+        return this.#feed({ kind: 'leaseLost', group });
       case 'yield':
         this.fence.yield();
         return this.#world.checker.voicesChanged(this);

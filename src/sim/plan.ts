@@ -24,6 +24,8 @@ export interface Plan extends Wiring {
   readonly lossShare: number;
   readonly duplicateShare: number;
   readonly delayUs: readonly [number, number];
+  /** The machine that all of them run on may stand still for a moment: nobody notices, and no role moves. */
+  readonly standstills: boolean;
   /** Only faults that leave the network and the scheduler alone: then nothing at all is excused. */
   readonly calm: boolean;
 }
@@ -41,6 +43,7 @@ export function drawPlan(random: Random, shape: Random, policy: Random): Plan {
     members,
     priorities,
     ...drawQuorum(policy, members, wired, intervalUs),
+    standstills: policy.chance(0.3),
     intervalUs,
     missCount: random.between(3, 5),
     preempt: random.chance(0.2),

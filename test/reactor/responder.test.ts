@@ -42,6 +42,7 @@ const group: GroupLink = {
   role: 'member',
   interface: 'lan0',
   addresses: ['192.0.2.10', '2001:db8::10'],
+  strict: false,
   standbyAddress: 'present',
   checked: false,
   memberAddresses: [{ member: 2, addresses: ['192.0.2.2'] }],

@@ -16,6 +16,7 @@ export interface ConfigFile {
   readonly announce: { readonly scheduleMs: readonly number[]; readonly defendIntervalMs: number };
   readonly switchover: { readonly drainMs: number; readonly timeoutMs: number; readonly holdBytes: number };
   readonly proxy: ProxySettings;
+  readonly strict: StrictSettings;
   readonly members: Readonly<Record<string, { readonly id: number }>>;
   readonly paths: Readonly<Record<string, PathEntry>>;
   readonly groups: Readonly<Record<string, GroupEntry>>;
@@ -44,12 +45,23 @@ export interface ProxySettings {
   readonly holdAgeMs: number;
 }
 
+/** What concerns strict groups only; the same on every member and on the witness. */
+export interface StrictSettings {
+  /** How long a promise lasts, milliseconds; default: two leases. */
+  readonly promiseMs?: number | undefined;
+  /** By how much a node's monotonic clock may be too fast or too slow, parts per million. */
+  readonly driftPpm: number;
+}
+
 export interface GroupEntry {
   readonly interface?: string | undefined;
   readonly addresses: readonly string[];
   readonly members: Readonly<Record<string, GroupMemberEntry>>;
   /** Answer for the addresses on the hosts' LAN, for members that are not on it. */
   readonly proxies?: Readonly<Record<string, GroupProxyEntry>> | undefined;
+  readonly policy: 'available' | 'strict';
+  /** Strict: a node that has a vote without being a member. */
+  readonly witness?: string | undefined;
   readonly preempt: boolean;
   readonly standbyAddress: 'present' | 'absent';
   readonly takeOverOn: {

@@ -48,6 +48,7 @@ function memberLink(file: ConfigFile, name: string, group: GroupEntry): GroupLin
     interface: interfaceOf(group, file.node),
     addresses: group.addresses,
     standbyAddress: group.standbyAddress,
+    strict: group.policy === 'strict',
     checked: group.checks.length > 0,
     memberAddresses: Object.keys(group.members).map((member) => ({
       member: nodeId(file, member),
@@ -86,6 +87,7 @@ function proxyLink(file: ConfigFile, name: string, group: GroupEntry): GroupLink
     interface: interfaceOf(group, file.node),
     addresses: group.addresses,
     standbyAddress: 'absent',
+    strict: false,
     checked: false,
     memberAddresses: places
       .filter((place) => place !== file.node)

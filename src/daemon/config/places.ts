@@ -27,6 +27,16 @@ export function isProxyOf(group: GroupEntry, node: string): boolean {
   return group.proxies !== undefined && node in group.proxies;
 }
 
+/** A node with a vote and nothing else. */
+export function isWitnessOf(group: GroupEntry, node: string): boolean {
+  return group.policy === 'strict' && group.witness === node;
+}
+
+/** Everybody with a vote in a strict group. */
+export function votersOf(group: GroupEntry): string[] {
+  return [...Object.keys(group.members), ...(group.witness === undefined ? [] : [group.witness])];
+}
+
 export function shareAPath(file: ConfigFile, one: string, other: string): boolean {
   return Object.values(file.paths).some((path) => one in path.members && other in path.members);
 }

@@ -86,6 +86,7 @@ function linkBehind(): Omit<GroupLink, 'memberAddresses' | 'gateway'> {
     interface: 'seg0',
     addresses,
     standbyAddress: 'present',
+    strict: false,
     checked: false,
     clients: [],
   };
@@ -126,6 +127,7 @@ test('proxy-a answers on the LAN for primary, and knows where packets go otherwi
       interface: 'lan0',
       addresses,
       standbyAddress: 'absent',
+      strict: false,
       checked: false,
       memberAddresses: [{ member: 12, addresses: ['192.0.2.2', '2001:db8:0:1::2'] }],
       clients: [{ node: 1, interface: 'seg0', addresses: ['198.51.100.2', '2001:db8:0:a::2'] }],

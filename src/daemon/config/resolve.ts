@@ -1,12 +1,27 @@
 /** From the file that all members may share to what this node's two planes need. */
-import type { EngineConfig, GroupConfig, PeerConfig, ProxiedGroupConfig } from '../../engine/config.ts';
+import type {
+  EngineConfig,
+  GroupConfig,
+  PeerConfig,
+  ProxiedGroupConfig,
+  QuorumConfig,
+} from '../../engine/config.ts';
 import type { GroupId, NodeId, PathId } from '../../wire/control/message.ts';
 import type { ReactorConfig } from '../bridge.ts';
-import { leaseMs } from './crosscheck/timing.ts';
+import { leaseMs, promiseMs } from './crosscheck/timing.ts';
 import type { CheckEntry, ConfigFile, GroupEntry, LogLevel } from './format.ts';
 import { clusterNumber, groupId, instanceId } from './identity.ts';
 import { groupLink, nodeId, pathLinks } from './links.ts';
-import { arePeers, clientsOf, interfaceOf, isIn, isProxyOf, placeOf } from './places.ts';
+import {
+  arePeers,
+  clientsOf,
+  interfaceOf,
+  isIn,
+  isProxyOf,
+  isWitnessOf,
+  placeOf,
+  votersOf,
+} from './places.ts';
 
 /** How many term counters one reservation on disk covers. */
 const termBlock = 1000;
@@ -122,7 +137,9 @@ function engineConfig(file: ConfigFile, own: NamedGroups, proxied: NamedGroups):
     peers: peers(file),
     groups: own.map(([name, group]) => engineGroup(file, name, group)),
     proxied: proxied.map(([name, group]) => engineProxied(file, name, group)),
-    witnessed: [],
+    witnessed: Object.entries(file.groups)
+      .filter(([, group]) => isWitnessOf(group, file.node))
+      .map(([name, group]) => ({ id: groupId(name), quorum: quorumOf(file, group) })),
     registrationUs: microseconds(file.proxy.registrationMs),
     stragglersUs: microseconds(file.proxy.stragglersMs),
   };
@@ -153,6 +170,16 @@ function engineGroup(file: ConfigFile, name: string, group: GroupEntry): GroupCo
     proxies: Object.keys(group.proxies ?? {}).map((one) => nodeId(file, one)),
     preempt: group.preempt,
     takeOverOn: group.takeOverOn,
+    ...(group.policy === 'strict' ? { quorum: quorumOf(file, group) } : {}),
+  };
+}
+
+function quorumOf(file: ConfigFile, group: GroupEntry): QuorumConfig {
+  return {
+    voters: votersOf(group).map((voter) => nodeId(file, voter)),
+    members: Object.keys(group.members).map((member) => nodeId(file, member)),
+    promiseUs: microseconds(promiseMs(file)),
+    driftPpm: file.strict.driftPpm,
   };
 }
 

@@ -107,6 +107,8 @@ const group = mapping({
   proxies: v.optional(
     named(mapping({ interface: interfaceName, lanAddresses: v.optional(addressList) }), 'proxy'),
   ),
+  policy: v.optional(v.picklist(['available', 'strict'], 'must be available or strict'), 'available'),
+  witness: v.optional(name),
   preempt: v.optional(flag(), false),
   standbyAddress: v.optional(v.picklist(['present', 'absent'], 'must be present or absent'), 'present'),
   takeOverOn: v.optional(
@@ -196,6 +198,13 @@ const top = mapping({
       stragglersMs: v.optional(range(milliseconds, 0, 600_000), 10_000),
       holdBytes,
       holdAgeMs: v.optional(range(milliseconds, 1, 60_000), 2000),
+    }),
+    {},
+  ),
+  strict: v.optional(
+    mapping({
+      promiseMs: v.optional(range(milliseconds, 10, 60_000)),
+      driftPpm: v.optional(integer(1, 100_000), 1000),
     }),
     {},
   ),

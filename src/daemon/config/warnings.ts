@@ -1,11 +1,14 @@
 /** What is valid, but not what somebody wants who looked twice. */
 import { lackingFamilies } from './family.ts';
 import type { ConfigFile, GroupEntry } from './format.ts';
-import { clientsOf, isIn, isProxyOf, lanAddressesOf, placeOf, shareAPath } from './places.ts';
+import { clientsOf, isIn, isProxyOf, isWitnessOf, lanAddressesOf, placeOf, shareAPath } from './places.ts';
 
 export function warningsOf(file: ConfigFile): string[] {
   const groups = Object.entries(file.groups).filter(([, group]) => isIn(group, file.node));
-  if (groups.length === 0) return [`${file.node} is a member of no group, and a proxy of none`];
+  if (groups.length === 0) {
+    const witnesses = Object.values(file.groups).some((group) => isWitnessOf(group, file.node));
+    return witnesses ? [] : [`${file.node} is a member of no group, and a proxy or witness of none`];
+  }
   return groups.flatMap(([name, group]) => {
     const places = [...new Set(Object.keys(group.members).map((member) => placeOf(group, member)))];
     const found = [...unforwarded(file, group, places), ...unheard(file, group, places)];

@@ -30,6 +30,7 @@ export function rehearseTakeover({ instance, leaseMs, groups }: ReactorConfig, d
     interface: device,
     addresses,
     standbyAddress: 'present',
+    strict: false,
     checked: false,
     memberAddresses: [],
     clients: [],

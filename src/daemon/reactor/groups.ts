@@ -79,11 +79,11 @@ export class Groups {
     this.responders = responders;
   }
 
-  /** Opens the fence; false when the kernel or the clock objected. */
-  acquire(group: GroupId, nowUs: number): boolean {
+  /** Opens the fence, in a strict group until `untilUs`; false when the kernel or the clock objected. */
+  acquire(group: GroupId, nowUs: number, untilUs?: number): boolean {
     const opened = this.#attempt('take over', this.#where(group), () => {
       this.#ownership.activate(group);
-      return this.lease.acquire(group, nowUs, monotonicUs);
+      return this.lease.acquire(group, nowUs, monotonicUs, untilUs);
     });
     if (opened === true) {
       this.#active.add(group);
@@ -92,6 +92,14 @@ export class Groups {
     }
     this.#attempt('take back', this.#where(group), () => this.#ownership.deactivate(group));
     return false;
+  }
+
+  /** Strict groups: a majority has promised more time. False: too late, the fence has closed. */
+  extend(group: GroupId, untilUs: number): boolean {
+    return (
+      this.#attempt('extend', this.#where(group), () => this.lease.extend(group, untilUs, monotonicUs)) ===
+      true
+    );
   }
 
   /** Closes the fence first of all. */

@@ -28,13 +28,30 @@ export class Lease {
     return this.#nextUs !== undefined;
   }
 
-  /** Opens the fence for a group. False: the kernel refused, or the process was held up while it asked. */
-  acquire(group: GroupId, nowUs: number, clock: () => number): boolean {
+  /**
+   * Opens the fence for a group. False: the kernel refused, or the process was held up while it asked. `untilUs`: strict
+   * groups, when the kernel must have closed it again.
+   */
+  acquire(group: GroupId, nowUs: number, clock: () => number, untilUs?: number): boolean {
+    const limit = untilUs === undefined ? undefined : this.#limit(untilUs, clock);
     // Between deciding and opening the process may have been stopped for any length of time: then the decision is void.
-    const opened = this.#fence.acquire(group, () => clock() - nowUs < this.#leaseUs);
+    const opened = this.#fence.acquire(group, () => clock() - nowUs < this.#leaseUs, limit);
     if (!opened) return false;
     this.#nextUs = clock() + this.#intervalUs;
     return true;
+  }
+
+  /** Strict groups. False: the kernel had closed the fence before. */
+  extend(group: GroupId, untilUs: number, clock: () => number): boolean {
+    const extended = this.#fence.extend(group, this.#limit(untilUs, clock));
+    if (extended) this.#nextUs = clock() + this.#intervalUs;
+    else if (!this.#fence.holding) this.#nextUs = undefined;
+    return extended;
+  }
+
+  /** Milliseconds left, less the lease: by so much the kernel may be told late. */
+  #limit(untilUs: number, clock: () => number): () => number {
+    return () => Math.floor((untilUs - clock() - this.#leaseUs) / 1000);
   }
 
   yield(group: GroupId): void {

@@ -209,12 +209,12 @@ export class Reactor {
       case 'send':
         return this.#speaker.send(effect);
       case 'acquire': {
-        const ok = this.#groups.acquire(effect.group, this.#now);
+        const ok = this.#groups.acquire(effect.group, this.#now, effect.until);
         return this.#engine.handle({ kind: 'acquired', group: effect.group, ok }, this.#now);
       }
       case 'extend':
-        // The configuration knows no strict groups yet.
-        throw new Error('a strict group, without a kernel lease of its own');
+        if (this.#groups.extend(effect.group, effect.until)) return;
+        return this.#engine.handle({ kind: 'leaseLost', group: effect.group }, this.#now);
       case 'yield':
         return this.#groups.yield(effect.group, this.#now);
       case 'answer':

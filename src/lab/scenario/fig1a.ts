@@ -4,4 +4,4 @@ import { play } from './play.ts';
 import type { Scenario } from './scenario.ts';
 
 export const fig1a: Scenario = (options, surroundings) =>
-  play(planFig1a(options.members), options, surroundings);
+  play(planFig1a(options.members, options.policy), options, surroundings);

@@ -11,7 +11,7 @@ import { NftablesSocket } from '../nftables/socket.ts';
 import { RouteSocket } from '../route/socket.ts';
 import { type FenceConfig, type FencedGroup, type FenceTables, tablesOf } from './config.ts';
 import { chainsToCover } from './coverage.ts';
-import { armDecision, close, hold, open, release, renewal } from './lease.ts';
+import { armDecision, close, extension, hold, holdUntil, open, release, renewal } from './lease.ts';
 import { Redirections } from './redirection.ts';
 import { cleanFences, fenceIsWhole, inspectFence } from './remains.ts';
 import { Renewal } from './renewal.ts';
@@ -30,6 +30,8 @@ export class Fence {
   readonly #renewal: Renewal;
   readonly #redirections: Redirections;
   readonly #held: Map<GroupId, FencedGroup> = new Map();
+  /** Those of them whose voice ends by itself. */
+  readonly #limited: Set<GroupId> = new Set();
 
   private constructor(config: FenceConfig) {
     this.#config = config;
@@ -65,13 +67,27 @@ export class Fence {
   /**
    * Opens the fence for a group. Where no lease runs, `entitled` is asked between starting a measure in the kernel and
    * opening: when it says no, or the process was held up for as long as a lease lasts meanwhile, the answer is false.
+   * `limitMs`: how long the group's voice may last without `extend`, asked as late as possible, milliseconds. The process may
+   * be held up for less than a lease between that and the kernel's answer, and the voice may last longer by as much.
    */
-  acquire(group: GroupId, entitled: () => boolean): boolean {
+  acquire(group: GroupId, entitled: () => boolean, limitMs?: () => number): boolean {
     if (this.#held.has(group)) return this.renew() === 'held';
     const fenced = this.#group(group);
-    const opened = this.holding ? this.#join(fenced) : this.#open(fenced, entitled);
-    if (opened) this.#held.set(group, fenced);
-    return opened;
+    const opened = this.holding ? this.#join(fenced, limitMs) : this.#open(fenced, entitled, limitMs);
+    if (!opened) return false;
+    this.#held.set(group, fenced);
+    if (limitMs !== undefined) this.#limited.add(group);
+    return true;
+  }
+
+  /** False: the group's time, or the lease, had run out before. The group is not held any more then. */
+  extend(group: GroupId, limitMs: () => number): boolean {
+    const fenced = this.#held.get(group);
+    if (fenced === undefined) return false;
+    const ms = limitMs();
+    if (ms >= 1 && this.#commit(extension(this.#tables, this.#config.leaseMs, fenced, ms))) return true;
+    this.yield(group);
+    return false;
   }
 
   /** Closes the fence for a group, at once; the lease ends with the last one. Idempotent. */
@@ -79,14 +95,20 @@ export class Fence {
     const fenced = this.#held.get(group);
     if (fenced === undefined) return;
     this.#held.delete(group);
+    const limited = this.#limited.delete(group);
     if (!this.holding) this.#close();
-    else if (!this.#commit(release(this.#tables, fenced))) this.#persist(() => this.#rebuild());
+    else if (!this.#commit(release(this.#tables, fenced))) {
+      if (!limited) return this.#persist(() => this.#rebuild());
+      // It may have come to its end by itself, in one table a moment sooner than in the other.
+      for (const request of release(this.#tables, fenced)) this.#commit([request]);
+    }
   }
 
   /** 'lost': expired, or somebody removed the fence. Nothing is held any more, and the fence is closed. */
   renew(): 'held' | 'lost' {
     if (this.holding && this.#renewal.renew()) return 'held';
     this.#held.clear();
+    this.#limited.clear();
     this.#close();
     return 'lost';
   }
@@ -126,6 +148,7 @@ export class Fence {
   /** A clean stop: the addresses must be gone by now, nothing guards them any more. */
   remove(): void {
     this.#held.clear();
+    this.#limited.clear();
     this.#nftables.commit(removeFence(this.#tables));
     this.#nftables.close();
     this.#renewal.close();
@@ -142,19 +165,25 @@ export class Fence {
     return inspectFence(instance);
   }
 
-  #open(fenced: FencedGroup, entitled: () => boolean): boolean {
+  #open(fenced: FencedGroup, entitled: () => boolean, limitMs?: () => number): boolean {
     const { leaseMs } = this.#config;
     if (!this.#commit(armDecision(this.#tables, leaseMs))) {
       this.#persist(() => this.#rebuild());
       if (!this.#commit(armDecision(this.#tables, leaseMs))) return false;
     }
     if (!entitled()) return false;
-    return this.#commit(open(this.#tables, leaseMs, fenced));
+    const ms = limitMs?.();
+    return (ms === undefined || ms >= 1) && this.#commit(open(this.#tables, leaseMs, fenced, ms));
   }
 
   /** Beside others that are held: proves that the lease still runs, and prolongs it. */
-  #join(fenced: FencedGroup): boolean {
-    return this.#commit([...renewal(this.#tables, this.#config.leaseMs), ...hold(this.#tables, [fenced])]);
+  #join(fenced: FencedGroup, limitMs?: () => number): boolean {
+    const ms = limitMs?.();
+    if (ms !== undefined && ms < 1) return false;
+    return this.#commit([
+      ...renewal(this.#tables, this.#config.leaseMs),
+      ...(ms === undefined ? hold(this.#tables, [fenced]) : holdUntil(this.#tables, fenced, ms)),
+    ]);
   }
 
   #close(): void {
@@ -167,8 +196,10 @@ export class Fence {
     }
   }
 
-  /** Closed: without the lease. What is held stays noted, but has no voice. */
+  /** Closed: without the lease. What is held stays noted, but has no voice; what had an end of its own is over. */
   #rebuild(): void {
+    for (const group of this.#limited) this.#held.delete(group);
+    this.#limited.clear();
     const links = this.#route.links();
     this.#nftables.commit([
       ...buildFence(this.#tables, this.#config),

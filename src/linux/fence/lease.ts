@@ -25,18 +25,43 @@ export function armDecision(tables: FenceTables, leaseMs: number): NftablesReque
   ];
 }
 
-/** Refused (ENOENT) when the decision took longer than the measure lives. */
-export function open(tables: FenceTables, leaseMs: number, group: FencedGroup): NftablesRequest[] {
+/** Refused (ENOENT) when the decision took longer than the measure lives. `limitMs`: see `holdUntil`. */
+export function open(
+  tables: FenceTables,
+  leaseMs: number,
+  group: FencedGroup,
+  limitMs?: number,
+): NftablesRequest[] {
   return [
     ...deleteElements(tables.netdev, sets.alive, [arming]),
     ...grantLease(tables, leaseMs),
-    ...hold(tables, [group]),
+    ...(limitMs === undefined ? hold(tables, [group]) : holdUntil(tables, group, limitMs)),
   ];
 }
 
 /** One element a group, however many addresses it has. */
 export function hold(tables: FenceTables, groups: readonly FencedGroup[]): NftablesRequest[] {
   return [tables.netdev, tables.inet].flatMap((table) => addElements(table, sets.held, groups.map(groupKey)));
+}
+
+/** A group whose voice ends by itself after so long, whatever the lease. */
+export function holdUntil(tables: FenceTables, group: FencedGroup, limitMs: number): NftablesRequest[] {
+  return [tables.netdev, tables.inet].map((table) =>
+    addTimedElement(table, sets.held, groupKey(group), limitMs),
+  );
+}
+
+/**
+ * Refused (ENOENT) when the lease or the group's own time has run out. That the lease is renewed in the same transaction
+ * bounds how long ago the limit can have been reckoned: less than a lease.
+ */
+export function extension(
+  tables: FenceTables,
+  leaseMs: number,
+  group: FencedGroup,
+  limitMs: number,
+): NftablesRequest[] {
+  return [...renewal(tables, leaseMs), ...release(tables, group), ...holdUntil(tables, group, limitMs)];
 }
 
 export function release(tables: FenceTables, group: FencedGroup): NftablesRequest[] {

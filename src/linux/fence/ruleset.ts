@@ -201,7 +201,7 @@ function buildLeaving(
 ): NftablesRequest[] {
   return [
     newTable(table),
-    newSet(table, sets.held, 'mark'),
+    newSet(table, sets.held, 'mark', true),
     newSet(table, sets.alive, 'mark', true),
     newVerdictMap(table, sets.leaving4, 'ipv4'),
     newVerdictMap(table, sets.leaving6, 'ipv6'),

@@ -8,6 +8,7 @@ import type { Findings } from './findings.ts';
 import { checkOwnAddresses } from './own-addresses.ts';
 import type { AddressOwners } from './paths.ts';
 import { checkProxies } from './proxies.ts';
+import { checkVoters } from './voters.ts';
 
 export function checkGroups(findings: Findings, onPaths: AddressOwners): void {
   const owners = checkOwnAddresses(findings, onPaths);
@@ -23,6 +24,7 @@ export function checkGroups(findings: Findings, onPaths: AddressOwners): void {
     }
     ids.set(groupId(name), name);
     checkGroupMembers(findings, name, group);
+    checkVoters(findings, name, group);
     checkProxies(findings, name, group);
     checkGroupAddresses(findings, name, group, owners, taken);
     checkChecks(findings, name, group);

@@ -250,5 +250,5 @@ test('a node that is neither a member nor a proxy is told so', () => {
     'u.yaml',
     proxiedText({ 2: 'node: spare', 9: '  proxy-b: { id: 12 }\n  spare: { id: 13 }' }),
   );
-  assert.deepEqual(warnings, ['spare is a member of no group, and a proxy of none']);
+  assert.deepEqual(warnings, ['spare is a member of no group, and a proxy or witness of none']);
 });

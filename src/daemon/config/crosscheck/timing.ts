@@ -8,6 +8,10 @@ const jiffyMs = 4;
 const fifoMarginMs = 4;
 const ordinaryMarginMs = 40;
 
+/** The default of a promise, and the least that can be kept renewed, leases. */
+const promiseLeases = 2;
+const promiseLeasesMin = 1.5;
+
 /** A registration outlives so many lost renewals and delays that its end means something. Ours, heartbeat intervals. */
 const registrationIntervalsMin = 10;
 
@@ -27,6 +31,11 @@ export function leaseMs(file: ConfigFile): number {
   return file.lease.leaseMs ?? (file.realtime === false ? 60 : 20);
 }
 
+/** A promise as configured, or long enough for its renewals and a lease. */
+export function promiseMs(file: ConfigFile): number {
+  return file.strict.promiseMs ?? promiseLeases * leaseMs(file);
+}
+
 export function checkTiming(findings: Findings): void {
   const { file } = findings;
   const least = leastLease(file);
@@ -42,6 +51,21 @@ export function checkTiming(findings: Findings): void {
     findings.at(['switchover', 'drainMs'], `is ${drainMs}: must be less than timeoutMs (${timeoutMs})`);
   }
   checkRegistrations(findings);
+  checkPromises(findings);
+}
+
+/** The kernel closes the fence a whole lease before the promises end: what is left must hold a renewal and its answer. */
+function checkPromises(findings: Findings): void {
+  const { file } = findings;
+  if (!Object.values(file.groups).some((group) => group.policy === 'strict')) return;
+  const leastMs = promiseLeasesMin * leaseMs(file) + 2 * file.heartbeat.intervalMs;
+  if (promiseMs(file) >= leastMs) return;
+  const written = ['strict', 'promiseMs'];
+  findings.at(
+    findings.isWritten(written) ? written : ['heartbeat', 'intervalMs'],
+    `does not fit: strict.promiseMs is ${promiseMs(file)}, must be at least ${leastMs} ` +
+      `(${promiseLeasesMin} times leaseMs ${leaseMs(file)} + 2 heartbeats of ${file.heartbeat.intervalMs})`,
+  );
 }
 
 /** The default is judged only where there are proxies: it means nothing elsewhere. */
