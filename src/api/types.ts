@@ -35,6 +35,8 @@ export interface Status {
   readonly groups: readonly GroupStatus[];
   /** Groups this node is a proxy of. */
   readonly proxied: readonly ProxiedStatus[];
+  /** This node's votes in strict groups, as a member or as their witness. */
+  readonly votes: readonly VoteStatus[];
   readonly peers: readonly PeerStatus[];
   /** Ignored datagrams by reason since the start. */
   readonly refused: Readonly<Record<string, number>>;
@@ -53,6 +55,14 @@ export interface GroupStatus {
   readonly checks: readonly CheckStatus[];
   /** The proxy this member registers with, and whether that has accepted it; null without one. */
   readonly proxy: { readonly name: string; readonly registered: boolean } | null;
+}
+
+export interface VoteStatus {
+  readonly group: string;
+  /** The member that has this node's promise; null: nobody has it. */
+  readonly promisedTo: string | null;
+  /** How long the promise lasts without a renewal, microseconds. */
+  readonly remainingUs: number;
 }
 
 /** What a proxy does for a group: docs/ARCHITECTURE.md has the table of its states. */

@@ -55,6 +55,18 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
       setStatus(await runDaemon({ configPath: config }));
     });
   program
+    .command('witness')
+    .description('run the daemon on a machine that only has a vote in strict groups; refuses any other')
+    .requiredOption('-c, --config <file>', 'the configuration file')
+    .action(async ({ config }: { config: string }) => {
+      const { requireWitness } = await import('../daemon/witness.ts');
+      requireWitness(config);
+      const { restartSteady } = await import('../daemon/steadiness.ts');
+      restartSteady();
+      const { runDaemon } = await import('../daemon/main.ts');
+      setStatus(await runDaemon({ configPath: config }));
+    });
+  program
     .command('check')
     .description('say what a configuration comes to, or everything that is wrong with it')
     .argument('[file]', 'the configuration file')

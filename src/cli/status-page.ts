@@ -32,7 +32,8 @@ export function statusPage(status: Status, nowUs: number): string {
     ['PEER', 'STATE', 'PATH', 'STATE', 'TETHER', 'LAST HEARD'],
     ...peerRows(status.peers, nowUs),
   ];
-  const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...proxied(status), table(peers)];
+  const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...proxied(status), ...votes(status)];
+  parts.push(table(peers));
   if (checks.length > 0) parts.push(table([['CHECK', 'STATE', 'LAST RUN'], ...checks]));
   return [...parts, table(facts)].join('\n');
 }
@@ -75,6 +76,17 @@ function proxied({ proxied: groups }: Status): string[] {
     table([['PROXY OF', 'STATE', 'TERM', 'ANSWERS', 'ROUTES TO', 'WAITING', 'ADDRESSES'], ...rows]),
     table([['PROXY OF', 'REGISTERED', 'AS', 'RUNS OUT IN'], ...registrations]),
   ];
+}
+
+/** Whom this node has promised strict groups to. */
+function votes({ votes: cast }: Status): string[] {
+  if (cast.length === 0) return [];
+  const rows = cast.map(({ group, promisedTo, remainingUs }) => [
+    group,
+    promisedTo ?? 'nobody',
+    promisedTo === null ? '-' : milliseconds(remainingUs),
+  ]);
+  return [table([['VOTE IN', 'PROMISED TO', 'RUNS OUT IN'], ...rows])];
 }
 
 function termOf({ term: { counter, member } }: GroupStatus | ProxiedStatus): string {

@@ -135,6 +135,11 @@ export interface ReactorStatus {
       readonly remainingUs: number;
     }[];
   }[];
+  readonly votes: readonly {
+    readonly id: GroupId;
+    readonly promisedTo: NodeId | 0;
+    readonly remainingUs: number;
+  }[];
   readonly peers: readonly {
     readonly id: NodeId;
     readonly up: boolean;

@@ -34,6 +34,7 @@ const fixed: readonly Aspect[] = [
   ['realtime', ({ reactor }) => reactor.fifoPriority],
   ['holdBytes', ({ reactor }) => reactor.holdBytesMax],
   ['proxy.holdAgeMs', ({ reactor }) => reactor.engine.proxied.length > 0 && reactor.holdAgeUs],
+  ['votes as a witness', ({ reactor }) => reactor.engine.witnessed],
   ['members', ({ control }) => [...control.names.members]],
   ['paths', ({ control, reactor }) => [[...control.names.paths], reactor.paths, reactor.engine.peers]],
 ];
@@ -68,6 +69,7 @@ function compareGroups(
     const [was, will] = [bonds(before.engine), bonds(after.engine)];
     if (differ(was.members, will.members)) needsRestart.push(`groups.${name}.members`);
     if (differ(was.proxies, will.proxies)) needsRestart.push(`groups.${name}.proxies`);
+    if (differ(was.quorum, will.quorum)) needsRestart.push(`groups.${name} (policy, witness or promises)`);
     if (!differ(was, will) && differ(before.engine, after.engine)) changed.push(`groups.${name}`);
   }
 }
@@ -94,6 +96,7 @@ function merge(running: ResolvedConfig, wanted: ResolvedConfig): ResolvedConfig 
     self: running.reactor.engine.self,
     peers: running.reactor.engine.peers,
     groups: mergeEngine(running.reactor.engine.groups, wanted.reactor.engine.groups),
+    witnessed: running.reactor.engine.witnessed,
     proxied: mergeEngine(running.reactor.engine.proxied, wanted.reactor.engine.proxied),
   };
   const groups: ControlGroup[] = running.control.groups.map((group) => {
@@ -121,14 +124,16 @@ function mergeEngine<Group extends GroupConfig | ProxiedGroupConfig>(
 function bonds(group: GroupConfig | ProxiedGroupConfig): {
   readonly members: unknown;
   readonly proxies: unknown;
+  readonly quorum: unknown;
 } {
   const inOrder = (ids: readonly number[]): number[] => ids.toSorted((a, b) => a - b);
   if ('elsewhere' in group) {
     const elsewhere = group.elsewhere.toSorted((a, b) => a.member - b.member);
-    return { members: [inOrder(group.members), elsewhere], proxies: [] };
+    return { members: [inOrder(group.members), elsewhere], proxies: [], quorum: null };
   }
   const members = inOrder(group.members.map(({ id }) => id));
-  return { members: [members, group.proxy], proxies: inOrder(group.proxies) };
+  const quorum = group.quorum ?? null;
+  return { members: [members, group.proxy], proxies: inOrder(group.proxies), quorum };
 }
 
 /** Plain data, made by the same code in the same order. */

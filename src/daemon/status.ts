@@ -1,5 +1,5 @@
 /** The reactor's numbers and the control plane's facts, joined into what the control socket answers. */
-import type { GroupStatus, PeerStatus, ProxiedStatus, Status } from '../api/types.ts';
+import type { GroupStatus, PeerStatus, ProxiedStatus, Status, VoteStatus } from '../api/types.ts';
 import { MemberState } from '../wire/control/message.ts';
 import type { ReactorStatus } from './bridge.ts';
 import type { HealthWatch } from './checks/health.ts';
@@ -34,6 +34,7 @@ export function assembleStatus(
     },
     groups: control.groups.flatMap((group) => groupStatus(reactor, group, control.names, health)),
     proxied: control.proxied.flatMap((group) => proxiedStatus(reactor, group, control.names)),
+    votes: reactor.votes.map((vote) => voteStatus(vote, control.names)),
     peers: reactor.peers.map((peer) => peerStatus(peer, control.names)),
     refused: reactor.refused,
     lateness: { lastUs: reactor.lateLastUs, maxUs: reactor.lateMaxUs },
@@ -88,6 +89,14 @@ function proxiedStatus(reactor: ReactorStatus, group: ControlProxied, names: Nam
       })),
     },
   ];
+}
+
+function voteStatus(vote: ReactorStatus['votes'][number], names: Names): VoteStatus {
+  return {
+    group: names.groups.get(vote.id) ?? `group ${vote.id}`,
+    promisedTo: vote.promisedTo === 0 ? null : memberName(names, vote.promisedTo),
+    remainingUs: vote.remainingUs,
+  };
 }
 
 function peerStatus(peer: ReactorStatus['peers'][number], names: Names): PeerStatus {

@@ -146,7 +146,8 @@ export class Engine {
   }
 
   snapshot(): EngineSnapshot {
-    return snapshotOf(this.#context, [...this.#groups.values()], [...this.#proxies.values()]);
+    const all = <Part>(parts: ReadonlyMap<GroupId, Part>): readonly Part[] => [...parts.values()];
+    return snapshotOf(this.#context, all(this.#groups), all(this.#proxies), all(this.#voters));
   }
 
   #dispatch(event: Event): void {

@@ -5,6 +5,7 @@ import type { MemberStateName } from './effect.ts';
 import type { Group } from './group.ts';
 import type { ProxyServer, ProxySnapshot } from './proxy-server.ts';
 import type { Instant } from './time.ts';
+import type { Voter, VoteSnapshot } from './voter.ts';
 
 export interface EngineSnapshot {
   readonly groups: readonly {
@@ -18,6 +19,8 @@ export interface EngineSnapshot {
     readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];
   readonly proxied: readonly ProxySnapshot[];
+  /** Our votes in strict groups. */
+  readonly votes: readonly VoteSnapshot[];
   readonly peers: readonly {
     readonly id: NodeId;
     readonly up: boolean;
@@ -34,6 +37,7 @@ export function snapshotOf(
   { config, detector }: Context,
   groups: readonly Group[],
   proxies: readonly ProxyServer[],
+  voters: readonly Voter[],
 ): EngineSnapshot {
   return {
     groups: groups.map(({ member }) => ({
@@ -48,6 +52,7 @@ export function snapshotOf(
           : { id: member.config.proxy, registered: member.registrant.registered },
     })),
     proxied: proxies.map((proxy) => proxy.snapshot()),
+    votes: voters.map((voter) => voter.snapshot()),
     peers: detector.peers.map(({ id, up, paths }) => ({
       id,
       up,

@@ -25,6 +25,13 @@ interface Heard {
   readonly identification: number;
 }
 
+export interface VoteSnapshot {
+  readonly id: GroupId;
+  /** 0: to nobody. */
+  readonly promisedTo: NodeId | 0;
+  readonly remainingUs: number;
+}
+
 export class Voter {
   config: QuorumConfig;
   /** Another one asks while we may be asking, too: set by our own part in the group. */
@@ -98,6 +105,17 @@ export class Voter {
       target: 0,
       promise: { identification, durationUs, word },
     });
+  }
+
+  /** Whom the group is promised to now, and how much longer. */
+  snapshot(): VoteSnapshot {
+    const { now } = this.#context;
+    const promised = now < this.#until;
+    return {
+      id: this.#group,
+      promisedTo: promised ? this.#to : 0,
+      remainingUs: promised ? this.#until - now : 0,
+    };
   }
 
   get #known(): Term {

@@ -18,6 +18,7 @@ function status(node: string, of: Partial<Pick<Status, 'groups' | 'proxied' | 'p
     lease: { leaseMs: 20, held: false, lapses: 0, renewals: 0 },
     groups: [],
     proxied: [],
+    votes: [],
     peers: [],
     refused: {},
     lateness: { lastUs: 0, maxUs: 0 },

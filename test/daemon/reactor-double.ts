@@ -12,6 +12,7 @@ export const quietStatus: ReactorStatus = {
   refused: {},
   groups: [],
   proxied: [],
+  votes: [],
   peers: [],
 };
 

@@ -37,6 +37,7 @@ export function statusOf(
       termMember: term.member,
       held: hold.waiting(proxied.id),
     })),
+    votes: engine.votes,
     peers: engine.peers.map((peer) => ({
       id: peer.id,
       up: peer.up,
