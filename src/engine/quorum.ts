@@ -60,7 +60,7 @@ export class Quorum {
     const { timers } = member.context;
     this.#again = timers.create('promises', () => this.#round());
     this.#end = timers.create('majority', () => this.#over());
-    this.#patience = timers.create('canvass', () => this.#stepBack());
+    this.#patience = timers.create('canvass', () => this.#inVain());
     voter.rivalled = (by) => this.#rivalled(by);
   }
 
@@ -154,18 +154,20 @@ export class Quorum {
 
   /** Two that ask at once may each get some of the votes, and neither enough: the one behind leaves it to the other. */
   #rivalled(by: NodeId): void {
-    if (this.#phase === 'canvassing' && this.#member.isAhead(by, this.#self)) this.#stepBack();
+    if (this.#phase !== 'canvassing' || !this.#member.isAhead(by, this.#self)) return;
+    const { members } = this.#member.config;
+    const ahead = members.filter(({ id }) => id !== this.#self && this.#member.isAhead(id, this.#self));
+    this.#stepBack(1 + ahead.length);
   }
 
-  /** Not for us now: others get their turn, each for a time of its own. */
-  #stepBack(): void {
-    const { context, config } = this.#member;
-    if (this.#phase !== 'canvassing') return;
+  /** Whoever cannot get enough leaves it to all others for a while, also to those behind. */
+  #inVain(): void {
+    if (this.#phase === 'canvassing') this.#stepBack(1 + this.#member.config.members.length);
+  }
+
+  #stepBack(slots: number): void {
     this.#giveBack(PromiseWord.abandon);
-    const ahead = config.members.filter(
-      ({ id }) => id !== this.#self && this.#member.isAhead(id, this.#self),
-    );
-    this.#member.pause((1 + ahead.length) * slotUs(context.config));
+    this.#member.pause(slots * slotUs(this.#member.context.config));
   }
 
   /** Somebody knows of a higher term, though nobody is heard to hold it. */

@@ -36,6 +36,8 @@ export type SwitchCommand =
   | { readonly do: 'act'; readonly steps: readonly Step[] }
   /** When the first claim after `sinceUs` entered at a watched port: answers with its instant, or null. */
   | { readonly do: 'firstClaim'; readonly port: string; readonly sinceUs: number }
+  /** When the last voice entered at a watched port in between: answers with its instant, or null. */
+  | { readonly do: 'lastVoice'; readonly port: string; readonly sinceUs: number; readonly untilUs: number }
   /** How many voices entered at a watched port in between: answers with their number. */
   | ({ readonly do: 'count' } & VoiceCount);
 
@@ -82,6 +84,7 @@ function obey(command: SwitchCommand): number | null {
   const port = options.ports.indexOf(command.port);
   if (port < 0 || port >= options.watched) throw new Error(`nobody listens at ${command.port}`);
   if (command.do === 'firstClaim') return record.firstClaim(port, command.sinceUs);
+  if (command.do === 'lastVoice') return record.last(port, command.sinceUs, command.untilUs);
   return record.count(port, command.sinceUs, command.untilUs, command.voice);
 }
 

@@ -45,6 +45,11 @@ export class Switchboard {
     return this.#station.ask<number>({ do: 'count', port: node.lanPort, ...span, ...which });
   }
 
+  /** When the node last spoke with a service address in the span, or null. */
+  lastVoice(node: NodePlan, span: Span): Promise<number | null> {
+    return this.#station.ask<number | null>({ do: 'lastVoice', port: node.lanPort, ...span });
+  }
+
   /** Ends the station; resolves when the capture file is complete. */
   close(): Promise<void> {
     this.#station.close();

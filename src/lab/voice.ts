@@ -73,6 +73,16 @@ export class VoiceRecord {
     return frames;
   }
 
+  /** The last frame at `port` that spoke with a service address after `sinceUs` and before `untilUs`, or null. */
+  last(port: number, sinceUs: number, untilUs: number): number | null {
+    let last: number | null = null;
+    for (const slot of this.#since(sinceUs)) {
+      const atUs = this.#atUs[slot] ?? 0;
+      if (this.#port[slot] === port && atUs < untilUs) last = atUs;
+    }
+    return last;
+  }
+
   /** Slots in the order of time. */
   *#since(sinceUs: number): Generator<number> {
     const capacity = this.#atUs.length;

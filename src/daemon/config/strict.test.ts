@@ -33,9 +33,9 @@ function problems(group: string, top = ''): string[] {
   return [];
 }
 
-test('two members and a witness vote; a promise lasts two leases', () => {
+test('two members and a witness vote; a promise lasts two leases and two heartbeats', () => {
   const { reactor } = strict();
-  const quorum = { voters: [1, 2, 3], members: [1, 2], promiseUs: 40_000, driftPpm: 1000 };
+  const quorum = { voters: [1, 2, 3], members: [1, 2], promiseUs: 44_000, driftPpm: 1000 };
   assert.deepEqual(reactor.engine.groups[0]?.quorum, quorum);
   assert.deepEqual(reactor.engine.witnessed, []);
   assert.equal(reactor.groups[0]?.strict, true);

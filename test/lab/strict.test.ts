@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faultByName } from '../../src/lab/fault.ts';
+import { calm, namespacesMissing, resultOf, runLab } from './lab.ts';
+import { steady } from './steady.ts';
+
+/** With a witness on the hosts' LAN, whose daemon votes and does nothing else. */
+const strict = ['--policy', 'strict', ...calm];
+
+for (const fault of ['power', 'silent', 'kill', 'freeze', 'stop', 'switchover'] as const) {
+  test(
+    `strict, ${fault}: ${faultByName(fault).summary}; the other one gets a majority`,
+    steady(async (context) => {
+      if (namespacesMissing(context)) return;
+      const result = resultOf(await runLab('fig1a', [...strict, '--fault', fault]));
+      for (const { probe, victim, successor, victimFrames } of result.trials) {
+        context.diagnostic(`blackout ${probe.blackoutMs} ms, ${probe.lost} lost`);
+        assert.notEqual(successor, victim);
+        if (fault === 'freeze') assert.equal(victimFrames, 0);
+        if (fault === 'switchover') assert.equal(probe.lost, 0);
+      }
+    }),
+  );
+}
+
+for (const fault of ['cable', 'lan'] as const) {
+  test(
+    `strict, ${fault}: ${faultByName(fault).summary}; nobody takes over`,
+    steady(async (context) => {
+      if (namespacesMissing(context)) return;
+      const { trials } = resultOf(await runLab('fig1a', [...strict, '--fault', fault]));
+      for (const { victim, successor } of trials) assert.equal(successor, victim);
+    }),
+  );
+}
+
+test('strict belongs to fig1a and to our own daemons', async () => {
+  for (const [scenario, options, why] of [
+    ['fig1b', ['--policy', 'strict'], /--policy strict: fig1a plays it/],
+    ['fig1a', ['--policy', 'strict', '--system', 'keepalived'], /has no counterpart in keepalived/],
+    ['fig1a', ['--policy', 'strickt'], /it is available or strict/],
+  ] as const) {
+    const { exitCode, stderr } = await runLab(scenario, options);
+    assert.equal(exitCode, 64);
+    assert.match(stderr, why);
+  }
+});
