@@ -104,7 +104,7 @@ async function watch(director: Director, minutes: number, busy: () => boolean): 
 async function lateness(director: Director): Promise<string> {
   const { plan, system } = director;
   const sockets = plan.members.flatMap((member) => system.controlSocket?.(member) ?? []);
-  const statuses = await Promise.all(sockets.map(readStatus));
+  const statuses = await Promise.all(sockets.map((socket) => readStatus(socket)));
   return statuses.map(({ node, lateness: { maxUs } }) => `${node} ${maxUs} µs`).join(', ');
 }
 
