@@ -37,7 +37,12 @@ const roles: readonly Planted[] = [
     'late(lateUs: number, now: Instant): void {',
     'late(lateUs: number, now: Instant): void {\n    if (lateUs < 1e12) return;',
   ),
-  bug('an old boot is believed', 'peer', 'return this.#formerBoots.includes(boot);', 'return boot === -1;'),
+  bug(
+    'the end of an old life is taken for that of the present one',
+    'detector',
+    'if (event.boot !== undefined && event.boot !== peer.boot) return;',
+    '',
+  ),
   bug(
     'an older word of a peer replaces a newer one',
     'standing',

@@ -1,6 +1,10 @@
-/** `npm run sim -- --seeds N [--seed S] [--trace] [--keepGoing]`: plays worlds; stops at the first that broke, or keeps going. */
+/**
+ * `npm run sim -- --seeds N [--seed S] [--keepGoing]`: plays worlds; stops at the first that broke, or keeps going.
+ * `--seed S [--omit 0,3] --trace`: one of them, line by line, without some of its faults.
+ */
 import { parseArgs } from 'node:util';
 import { proxyTransitions, type Transition, transitions } from '../engine/transitions.ts';
+import { shrink } from './shrink.ts';
 import { World } from './world.ts';
 
 const { values } = parseArgs({
@@ -9,6 +13,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
     keepGoing: { type: 'boolean', default: false },
+    omit: { type: 'string', default: '' },
   },
 });
 
@@ -19,6 +24,7 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
   process.exit(2);
 }
 
+const omitted = new Set(values.omit === '' ? [] : values.omit.split(',').map(Number));
 const faults: Record<string, number> = {};
 const reached: Record<string, number> = {};
 let activations = 0;
@@ -27,7 +33,7 @@ let failures = 0;
 let runs = 0;
 const log = values.trace ? (line: string): boolean => process.stdout.write(`${line}\n`) : undefined;
 for (let seed = first; seed < first + count; seed++) {
-  const outcome = new World(seed, log).run();
+  const outcome = new World(seed, log, omitted).run();
   runs++;
   add(faults, outcome.faults);
   add(reached, outcome.transitions);
@@ -36,7 +42,10 @@ for (let seed = first; seed < first + count; seed++) {
   for (const violation of outcome.violations) process.stdout.write(`seed ${seed}: ${violation}\n`);
   if (outcome.violations.length === 0) continue;
   failures++;
-  process.stdout.write(`replay: npm run sim -- --seed ${seed} --trace\n`);
+  const omit = [...omitted, ...(values.omit === '' ? shrink(seed, outcome.drawn) : [])];
+  const less = omit.length === 0 ? '' : ` --omit ${omit.sort((a, b) => a - b).join()}`;
+  const left = `${outcome.drawn - omit.length} of ${outcome.drawn} faults`;
+  process.stdout.write(`replay, with ${left}: npm run sim -- --seed ${seed}${less} --trace\n`);
   if (!values.keepGoing) break;
 }
 const injected = Object.entries(faults).map(([name, times]) => `${name} ${times}`);

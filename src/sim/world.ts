@@ -27,6 +27,8 @@ export interface Outcome {
   readonly faults: Readonly<Record<string, number>>;
   readonly activations: number;
   readonly datagrams: number;
+  /** How many faults were drawn. */
+  readonly drawn: number;
   /** How often each change of state was made: "member standby>active", "proxy idle>serving". */
   readonly transitions: Readonly<Record<string, number>>;
 }
@@ -42,17 +44,21 @@ export class World {
   readonly checker: Checker;
   readonly hosts: Hosts;
   readonly #seed: number;
+  readonly #omit: ReadonlySet<number>;
   readonly #tethers: SimulatedTethers;
   readonly #log: ((line: string) => void) | undefined;
   readonly #faults: Record<string, number> = {};
   readonly #transitions: Record<string, number> = {};
+  #drawn = 0;
   #disturbances = 0;
   #datagrams = 0;
   #healed = false;
 
-  constructor(seed: number, log?: (line: string) => void) {
+  /** `omit`: faults, by their order of drawing, that do not happen. */
+  constructor(seed: number, log?: (line: string) => void, omit: ReadonlySet<number> = new Set()) {
     this.#seed = seed;
     this.#log = log;
+    this.#omit = omit;
     this.random = new Random(seed);
     this.plan = drawPlan(this.random, new Random(seed ^ shapeSalt), new Random(seed ^ policySalt));
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
@@ -76,6 +82,7 @@ export class World {
       seed: this.#seed,
       violations,
       faults: this.#faults,
+      drawn: this.#drawn,
       activations: this.checker.activations,
       datagrams: this.#datagrams,
       transitions: this.#transitions,
@@ -211,10 +218,13 @@ export class World {
   #scheduleFaults(): void {
     const names = faultNames(this.plan);
     const count = this.random.between(0, 8);
+    this.#drawn = count;
     for (let index = 0; index < count; index++) {
       const name = this.random.pick(names);
+      const us = this.random.between(0, troubleUs - 1);
+      if (this.#omit.has(index)) continue;
       this.#faults[name] = (this.#faults[name] ?? 0) + 1;
-      this.agenda.after(this.random.between(0, troubleUs - 1), () => inject(this, name));
+      this.agenda.after(us, () => inject(this, name));
     }
   }
 
