@@ -379,3 +379,21 @@ test('yielding a group whose end has come leaves the others alone', async () => 
   assertSilent([shared4, shared6]);
   fence.remove();
 });
+
+test('whoever is held up while it reckons opens nothing, and extends nothing', () => {
+  const fence = Fence.arm(config);
+  const slowly = (): number => {
+    const until = monotonicUs() + 20_000;
+    while (monotonicUs() < until);
+    return 10_000;
+  };
+  assert.equal(fence.acquire(first, yes, slowly), false);
+  assertSilent([shared4]);
+  assert.equal(
+    fence.acquire(first, yes, () => 10_000),
+    true,
+  );
+  assert.equal(fence.extend(first, slowly), false);
+  assertSilent([shared4]);
+  fence.remove();
+});

@@ -2,7 +2,7 @@
  * The kernel lease and its rhythm. Renewal comes first in every turn in which it is due: whatever else the turn does,
  * it does with a voice the kernel still grants, or without one.
  */
-import type { Fence } from '../../linux/fence/fence.ts';
+import { type Fence, heldUpMs } from '../../linux/fence/fence.ts';
 import type { GroupId } from '../../wire/control/message.ts';
 
 export class Lease {
@@ -49,9 +49,9 @@ export class Lease {
     return extended;
   }
 
-  /** Milliseconds left, less the lease: by so much the kernel may be told late. */
+  /** Milliseconds left, less by what the kernel may be told late. */
   #limit(untilUs: number, clock: () => number): () => number {
-    return () => Math.floor((untilUs - clock() - this.#leaseUs) / 1000);
+    return () => Math.floor((untilUs - clock()) / 1000) - heldUpMs;
   }
 
   yield(group: GroupId): void {

@@ -46,6 +46,11 @@ export const sets = {
 
 /** The element of `alive` that opens the fence. */
 export const lease: Uint8Array = Uint8Array.of(0, 0, 0, 1);
+/**
+ * How long the process may be held up between reckoning when a group's voice must end and the kernel's answer, two jiffies
+ * at HZ=250, milliseconds. By so much the voice may last longer than reckoned.
+ */
+export const heldUpMs = 8;
 /** The element of `alive` that only measures how long a decision took; no rule looks for it. */
 export const arming: Uint8Array = Uint8Array.of(0, 0, 0, 2);
 

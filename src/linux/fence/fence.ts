@@ -9,15 +9,25 @@ import { OperationError } from '../errors.ts';
 import type { NftablesRequest } from '../nftables/request.ts';
 import { NftablesSocket } from '../nftables/socket.ts';
 import { RouteSocket } from '../route/socket.ts';
-import { type FenceConfig, type FencedGroup, type FenceTables, tablesOf } from './config.ts';
+import { type FenceConfig, type FencedGroup, type FenceTables, heldUpMs, tablesOf } from './config.ts';
 import { chainsToCover } from './coverage.ts';
-import { armDecision, close, extension, hold, holdUntil, open, release, renewal } from './lease.ts';
+import {
+  armDecision,
+  armReckoning,
+  close,
+  extension,
+  hold,
+  joinUntil,
+  open,
+  release,
+  renewal,
+} from './lease.ts';
 import { Redirections } from './redirection.ts';
 import { cleanFences, fenceIsWhole, inspectFence } from './remains.ts';
 import { Renewal } from './renewal.ts';
 import { buildFence, removeFence } from './ruleset.ts';
 
-export type { FenceConfig } from './config.ts';
+export { type FenceConfig, heldUpMs } from './config.ts';
 
 /** Interfaces come and go between listing and covering them. */
 const attempts = 5;
@@ -67,8 +77,8 @@ export class Fence {
   /**
    * Opens the fence for a group. Where no lease runs, `entitled` is asked between starting a measure in the kernel and
    * opening: when it says no, or the process was held up for as long as a lease lasts meanwhile, the answer is false.
-   * `limitMs`: how long the group's voice may last without `extend`, asked as late as possible, milliseconds. The process may
-   * be held up for less than a lease between that and the kernel's answer, and the voice may last longer by as much.
+   * `limitMs`: how long the group's voice may last without `extend`, milliseconds, asked as late as possible. The process may
+   * be held up for up to `heldUpMs` between that and the kernel's answer, and the voice may last longer by as much.
    */
   acquire(group: GroupId, entitled: () => boolean, limitMs?: () => number): boolean {
     if (this.#held.has(group)) return this.renew() === 'held';
@@ -84,6 +94,7 @@ export class Fence {
   extend(group: GroupId, limitMs: () => number): boolean {
     const fenced = this.#held.get(group);
     if (fenced === undefined) return false;
+    this.#armReckoning();
     const ms = limitMs();
     if (ms >= 1 && this.#commit(extension(this.#tables, this.#config.leaseMs, fenced, ms))) return true;
     this.yield(group);
@@ -167,9 +178,10 @@ export class Fence {
 
   #open(fenced: FencedGroup, entitled: () => boolean, limitMs?: () => number): boolean {
     const { leaseMs } = this.#config;
-    if (!this.#commit(armDecision(this.#tables, leaseMs))) {
+    const measureMs = limitMs === undefined ? leaseMs : heldUpMs;
+    if (!this.#commit(armDecision(this.#tables, measureMs))) {
       this.#persist(() => this.#rebuild());
-      if (!this.#commit(armDecision(this.#tables, leaseMs))) return false;
+      if (!this.#commit(armDecision(this.#tables, measureMs))) return false;
     }
     if (!entitled()) return false;
     const ms = limitMs?.();
@@ -178,12 +190,21 @@ export class Fence {
 
   /** Beside others that are held: proves that the lease still runs, and prolongs it. */
   #join(fenced: FencedGroup, limitMs?: () => number): boolean {
-    const ms = limitMs?.();
-    if (ms !== undefined && ms < 1) return false;
-    return this.#commit([
-      ...renewal(this.#tables, this.#config.leaseMs),
-      ...(ms === undefined ? hold(this.#tables, [fenced]) : holdUntil(this.#tables, fenced, ms)),
-    ]);
+    const { leaseMs } = this.#config;
+    if (limitMs === undefined)
+      return this.#commit([...renewal(this.#tables, leaseMs), ...hold(this.#tables, [fenced])]);
+    this.#armReckoning();
+    const ms = limitMs();
+    return ms >= 1 && this.#commit(joinUntil(this.#tables, leaseMs, fenced, ms));
+  }
+
+  /** One that still runs is as good: it ends sooner. */
+  #armReckoning(): void {
+    try {
+      this.#commit(armReckoning(this.#tables));
+    } catch (error) {
+      if (!(error instanceof OperationError && error.errno === 'EEXIST')) throw error;
+    }
   }
 
   #close(): void {

@@ -9,7 +9,7 @@ import {
   flushSet,
   type NftablesRequest,
 } from '../nftables/request.ts';
-import { arming, type FencedGroup, type FenceTables, groupKey, lease, sets } from './config.ts';
+import { arming, type FencedGroup, type FenceTables, groupKey, heldUpMs, lease, sets } from './config.ts';
 
 /** Refused (ENOENT) when the lease has expired: an expired lease is lost, and this does not bring it back. */
 export function renewal(tables: FenceTables, leaseMs: number): NftablesRequest[] {
@@ -51,17 +51,34 @@ export function holdUntil(tables: FenceTables, group: FencedGroup, limitMs: numb
   );
 }
 
-/**
- * Refused (ENOENT) when the lease or the group's own time has run out. That the lease is renewed in the same transaction
- * bounds how long ago the limit can have been reckoned: less than a lease.
- */
+/** Starts the measure of how long it takes to reckon a limit and to tell the kernel of it. */
+export function armReckoning(tables: FenceTables): NftablesRequest[] {
+  return [addTimedElement(tables.netdev, sets.alive, arming, heldUpMs)];
+}
+
+/** Refused (ENOENT) when the lease has run out, or the measure has. */
+export function joinUntil(
+  tables: FenceTables,
+  leaseMs: number,
+  group: FencedGroup,
+  limitMs: number,
+): NftablesRequest[] {
+  return [
+    ...deleteElements(tables.netdev, sets.alive, [arming]),
+    ...renewal(tables, leaseMs),
+    ...holdUntil(tables, group, limitMs),
+  ];
+}
+
+/** Refused (ENOENT) when the lease or the group's own time has run out, or the measure has. */
 export function extension(
   tables: FenceTables,
   leaseMs: number,
   group: FencedGroup,
   limitMs: number,
 ): NftablesRequest[] {
-  return [...renewal(tables, leaseMs), ...release(tables, group), ...holdUntil(tables, group, limitMs)];
+  const [disarm, ...rest] = joinUntil(tables, leaseMs, group, limitMs);
+  return [...(disarm === undefined ? [] : [disarm]), ...release(tables, group), ...rest];
 }
 
 export function release(tables: FenceTables, group: FencedGroup): NftablesRequest[] {

@@ -1,4 +1,5 @@
 /** Durations that depend on each other, and the lease's arithmetic. */
+import { heldUpMs } from '../../../linux/fence/config.ts';
 import type { ConfigFile } from '../format.ts';
 import type { Findings } from './findings.ts';
 
@@ -8,10 +9,11 @@ const jiffyMs = 4;
 const fifoMarginMs = 4;
 const ordinaryMarginMs = 40;
 
-/** The default of a promise, and the least that can be kept renewed, leases; and heartbeats on top of either. */
-const promiseLeases = 2;
-const promiseLeasesMin = 1.5;
+/** The default of a promise, leases; and heartbeats on top of it. */
+const promiseLeases = 1.5;
 const promiseBeats = 2;
+/** The kernel closes the fence so much before the promises end: for being held up, and a tick. */
+const promiseMarginMs = heldUpMs + jiffyMs;
 
 /** A registration outlives so many lost renewals and delays that its end means something. Ours, heartbeat intervals. */
 const registrationIntervalsMin = 10;
@@ -55,16 +57,17 @@ export function checkTiming(findings: Findings): void {
   checkPromises(findings);
 }
 
-/** The kernel closes the fence a whole lease before the promises end: what is left must hold a renewal and its answer. */
+/** What the margin leaves must be as good as a lease, and hold a renewal and its answer. */
 function checkPromises(findings: Findings): void {
   const { file } = findings;
   if (!Object.values(file.groups).some((group) => group.policy === 'strict')) return;
-  const leastMs = promiseLeasesMin * leaseMs(file) + promiseBeats * file.heartbeat.intervalMs;
+  const leastMs = leastLease(file).ms + promiseMarginMs + promiseBeats * file.heartbeat.intervalMs;
   if (promiseMs(file) >= leastMs) return;
   findings.at(
     ['strict', 'promiseMs'],
     `does not fit: strict.promiseMs is ${promiseMs(file)}, must be at least ${leastMs} ` +
-      `(${promiseLeasesMin} times leaseMs ${leaseMs(file)} + ${promiseBeats} heartbeats of ${file.heartbeat.intervalMs})`,
+      `(${leastLease(file).ms} as for a lease + ${promiseMarginMs} for the kernel + ${promiseBeats} heartbeats of ` +
+      `${file.heartbeat.intervalMs})`,
   );
 }
 
