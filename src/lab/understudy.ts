@@ -45,7 +45,14 @@ export class Understudy implements System {
     const { intervalMs, misses, fifo } = options;
     const lease = leaseFor(fifo);
     const { leaseMs } = lease;
-    this.facts = { heartbeatIntervalMs: intervalMs, heartbeatMisses: misses, leaseMs, realtime: fifo };
+    const policy = plan.policy === 'strict' ? { policy: plan.policy } : {};
+    this.facts = {
+      heartbeatIntervalMs: intervalMs,
+      heartbeatMisses: misses,
+      leaseMs,
+      realtime: fifo,
+      ...policy,
+    };
     this.lingerMs = leaseMs + jiffyMs;
     // The announcement may be lost on it; the heartbeats that tell the same may be, too, until silence is believed.
     this.hearsayMs = fifo ? intervalMs * misses : ordinaryHearsayMs;
