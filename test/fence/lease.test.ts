@@ -4,38 +4,20 @@ import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicUs } from '../../src/linux/clock.ts';
-import { Fence, type FenceConfig } from '../../src/linux/fence/fence.ts';
+import { Fence } from '../../src/linux/fence/fence.ts';
 import { deleteTable, newTable } from '../../src/linux/nftables/request.ts';
 import { NftablesSocket } from '../../src/linux/nftables/socket.ts';
 import { UdpSocket } from '../../src/linux/udp-socket.ts';
-import type { IpAddress } from '../../src/wire/address.ts';
-import type { GroupId } from '../../src/wire/control/message.ts';
 import { inNamespace, ip } from '../namespace.ts';
+import { assertSilent, config, first, second, yes } from './pair.ts';
 import { every, heard, lay, near4, near6, second4, second6, shared4, shared6 } from './voices.ts';
 
 inNamespace(import.meta.filename);
 lay();
 
-const first = 1 as GroupId;
-const second = 2 as GroupId;
-const config: FenceConfig = {
-  instance: 'test',
-  leaseMs: 200,
-  groups: [
-    { id: first, interface: 'lan0', addresses: [shared4, shared6] },
-    { id: second, interface: 'lan0', addresses: [second4, second6] },
-  ],
-  ownDevices: ['us0'],
-};
-const yes = (): boolean => true;
-
 afterEach(() => {
   Fence.clean('understudy-');
 });
-
-function assertSilent(addresses: readonly IpAddress[] = [shared4, shared6, second4, second6]): void {
-  for (const address of addresses) assert.deepEqual(heard(address), []);
-}
 
 /** Waits until the kernel ended the lease; milliseconds since `fromUs`. */
 async function expiry(fromUs: number): Promise<number> {

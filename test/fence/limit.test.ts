@@ -3,35 +3,17 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicUs } from '../../src/linux/clock.ts';
-import { Fence, type FenceConfig } from '../../src/linux/fence/fence.ts';
-import type { IpAddress } from '../../src/wire/address.ts';
-import type { GroupId } from '../../src/wire/control/message.ts';
+import { Fence } from '../../src/linux/fence/fence.ts';
 import { inNamespace } from '../namespace.ts';
-import { every, heard, lay, second4, second6, shared4, shared6 } from './voices.ts';
+import { assertSilent, config, first, second, yes } from './pair.ts';
+import { every, heard, lay, second4, shared4, shared6 } from './voices.ts';
 
 inNamespace(import.meta.filename);
 lay();
 
-const first = 1 as GroupId;
-const second = 2 as GroupId;
-const config: FenceConfig = {
-  instance: 'test',
-  leaseMs: 200,
-  groups: [
-    { id: first, interface: 'lan0', addresses: [shared4, shared6] },
-    { id: second, interface: 'lan0', addresses: [second4, second6] },
-  ],
-  ownDevices: ['us0'],
-};
-const yes = (): boolean => true;
-
 afterEach(() => {
   Fence.clean('understudy-');
 });
-
-function assertSilent(addresses: readonly IpAddress[] = [shared4, shared6, second4, second6]): void {
-  for (const address of addresses) assert.deepEqual(heard(address), []);
-}
 
 test('a group with an end of its own falls silent then, and others do not', async () => {
   const fence = Fence.arm(config);

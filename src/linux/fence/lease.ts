@@ -33,7 +33,7 @@ export function open(
   limitMs?: number,
 ): NftablesRequest[] {
   return [
-    ...deleteElements(tables.netdev, sets.alive, [arming]),
+    ...disarm(tables),
     ...grantLease(tables, leaseMs),
     ...(limitMs === undefined ? hold(tables, [group]) : holdUntil(tables, group, limitMs)),
   ];
@@ -63,11 +63,7 @@ export function joinUntil(
   group: FencedGroup,
   limitMs: number,
 ): NftablesRequest[] {
-  return [
-    ...deleteElements(tables.netdev, sets.alive, [arming]),
-    ...renewal(tables, leaseMs),
-    ...holdUntil(tables, group, limitMs),
-  ];
+  return [...disarm(tables), ...renewal(tables, leaseMs), ...holdUntil(tables, group, limitMs)];
 }
 
 /** Refused (ENOENT) when the lease or the group's own time has run out, or the measure has. */
@@ -77,8 +73,7 @@ export function extension(
   group: FencedGroup,
   limitMs: number,
 ): NftablesRequest[] {
-  const [disarm, ...rest] = joinUntil(tables, leaseMs, group, limitMs);
-  return [...(disarm === undefined ? [] : [disarm]), ...release(tables, group), ...rest];
+  return [...release(tables, group), ...joinUntil(tables, leaseMs, group, limitMs)];
 }
 
 export function release(tables: FenceTables, group: FencedGroup): NftablesRequest[] {
@@ -91,6 +86,11 @@ export function close(tables: FenceTables): NftablesRequest[] {
     flushSet(table, sets.held),
     flushSet(table, sets.alive),
   ]);
+}
+
+/** The end of a measure; refused (ENOENT) when it has run out. */
+function disarm(tables: FenceTables): NftablesRequest[] {
+  return deleteElements(tables.netdev, sets.alive, [arming]);
 }
 
 function grantLease(tables: FenceTables, leaseMs: number): NftablesRequest[] {
