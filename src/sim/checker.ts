@@ -9,14 +9,16 @@
 import { type ControlMessage, compareTerms, type NodeId, type Term } from '../wire/control/message.ts';
 import { Knowledge, said } from './knowledge.ts';
 import type { Machine } from './machine.ts';
-import { group, leaseUs, placeOf } from './plan.ts';
+import { group, placeOf } from './plan.ts';
 import { Service } from './service.ts';
 import type { World } from './world.ts';
 
 /** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
 const excuseUs = 400_000;
-/** Every change of role follows a cause by less than this: the longest grace and time-out of the plan, twice. */
-const causeUs = 1_000_000;
+/** Every change of role follows a cause by less than this: the longest grace and time-out of the plan, twice; */
+const causeUs = 600_000;
+/** and as many counts of missed heartbeats: whoever preempts waits for ten. */
+const causeCounts = 12;
 /** Two wake-ups, and what a turn takes. */
 const turnsUs = 200;
 
@@ -38,6 +40,10 @@ export class Checker {
 
   get activations(): number {
     return this.#knowledge.activations;
+  }
+
+  get takeovers(): number {
+    return this.#knowledge.takeovers;
   }
 
   /** The network or a scheduler misbehaves now. */
@@ -76,7 +82,8 @@ export class Checker {
     const objection = this.#knowledge.objection(id, term);
     if (objection !== undefined) this.#fail(objection);
     this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
-    if (this.#now - this.#causedAt > causeUs) this.#fail(`member ${id} activates without a cause`);
+    if (this.#uncaused)
+      this.#fail(`member ${id} activates without a cause`);
     for (const other of this.#world.machines) {
       if (other === machine) continue;
       if (this.#world.plan.quorum !== undefined && other.isMember && other.open)
@@ -98,7 +105,7 @@ export class Checker {
       this.#fail(`proxy ${id} serves a member that is not its own`);
     if (compareTerms(term, this.#knowledge.lastTerm(term.member)) > 0)
       this.#fail(`proxy ${id} serves ${said(term)}, which nobody holds`);
-    if (this.#now - this.#causedAt > causeUs) this.#fail(`proxy ${id} serves without a cause`);
+    if (this.#uncaused) this.#fail(`proxy ${id} serves without a cause`);
     this.#judgeLapsed(machine, term);
     this.caused();
   }
@@ -141,7 +148,10 @@ export class Checker {
     const term = this.#termOf(machine);
     if (compareTerms(announced, term) > 0)
       this.#fail(`proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`);
-    const objection = this.#service.objection(machine, this.#now - this.#disturbedAt > excuseUs);
+    const objection = this.#service.objection(
+      machine,
+      this.#now - this.#disturbedAt > this.#scaled(excuseUs),
+    );
     if (objection !== undefined) this.#fail(objection);
     const known = this.#knowledge.servedBy(id);
     if (placeOf(this.#world.plan, known.member) !== id && compareTerms(known, term) > 0)
@@ -205,7 +215,7 @@ export class Checker {
       return;
     const excused = silentUs >= 1.3 * intervalUs;
     if (excused && !this.#world.plan.calm) return;
-    if (this.#now - this.#disturbedAt < excuseUs) return;
+    if (this.#now - this.#disturbedAt < this.#scaled(excuseUs)) return;
     this.#fail(
       `member ${machine.id} opens its fence while member ${holder.id} has its open, heard ${silentUs} µs ago`,
     );
@@ -228,7 +238,7 @@ export class Checker {
 
   /** How long two voices may last. One that is frozen keeps its lease for so long; then both must hear each other once. */
   get #boundUs(): number {
-    const { intervalUs, missCount, delayUs, calm, proxies } = this.#world.plan;
+    const { intervalUs, missCount, delayUs, calm, proxies, leaseUs } = this.#world.plan;
     if (calm && proxies.length > 0) return delayUs[1] + turnsUs;
     return leaseUs + (missCount + 10) * intervalUs;
   }
@@ -244,6 +254,16 @@ export class Checker {
 
   get #now(): number {
     return this.#world.agenda.now;
+  }
+
+  get #uncaused(): boolean {
+    const { intervalUs, missCount } = this.#world.plan;
+    return this.#now - this.#causedAt > this.#scaled(causeUs) + causeCounts * missCount * intervalUs;
+  }
+
+  /** A brisk world's time, in this one. */
+  #scaled(us: number): number {
+    return us * this.#world.plan.tempo.waits;
   }
 
   #fail(what: string): never {

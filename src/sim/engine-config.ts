@@ -6,25 +6,26 @@ import { group, nodesOf, type Plan, placeOf } from './plan.ts';
 export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineConfig {
   const isProxy = plan.proxies.includes(self);
   const isMember = plan.members.includes(self);
+  const { waits } = plan.tempo;
   return {
     self,
     boot,
     heartbeatIntervalUs: plan.intervalUs,
     missCount: plan.missCount,
-    startupGraceUs: 300_000,
-    settleUs: 300_000,
+    startupGraceUs: 300_000 * waits,
+    settleUs: 300_000 * waits,
     drainUs: plan.drainUs,
-    switchoverTimeoutUs: 300_000,
-    announceScheduleUs: [20_000, 100_000],
-    defendIntervalUs: 50_000,
+    switchoverTimeoutUs: 300_000 * waits,
+    announceScheduleUs: [20_000 * waits, 100_000 * waits],
+    defendIntervalUs: 50_000 * waits,
     termBlock: 8,
     peers: peersOf(plan, self),
     groups: isMember ? [memberPart(plan, self)] : [],
     proxied: isProxy ? [proxyPart(plan, self)] : [],
     witnessed:
       plan.witnesses.includes(self) && plan.quorum !== undefined ? [{ id: group, quorum: plan.quorum }] : [],
-    registrationUs: 300_000,
-    stragglersUs: 200_000,
+    registrationUs: 300_000 * waits,
+    stragglersUs: 200_000 * waits,
   };
 }
 

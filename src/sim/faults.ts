@@ -23,7 +23,7 @@ const calmFaults: Readonly<Record<string, Fault>> = {
   unhealthy: (world) => {
     const machine = anyAlive(world, isMember);
     machine?.check(false);
-    world.after(world.random.between(1_000, 300_000), () => machine?.check(true));
+    world.after(world.span(1_000, 300_000), () => machine?.check(true));
   },
   claim: (world) => anyAlive(world)?.tell({ kind: 'claim', group, member: 0 }),
   evidence: (world) => anyAlive(world)?.tell({ kind: 'evidence', group, reason: 'clockGap' }),
@@ -31,14 +31,14 @@ const calmFaults: Readonly<Record<string, Fault>> = {
 
 /** The network or the scheduler misbehaves: two voices may be heard for a bounded time. */
 const roughFaults: Readonly<Record<string, Fault>> = {
-  freeze: (world) => freeze(world, world.random.between(1_000, 200_000)),
-  stall: (world) => freeze(world, world.random.between(500, 12_000)),
+  freeze: (world) => freeze(world, world.span(1_000, 200_000)),
+  stall: (world) => freeze(world, world.span(500, 12_000)),
   cableCut: (world) => {
     const cables = world.plan.paths.filter(({ cable }) => cable);
     if (cables.length === 0) return;
     const { id } = world.random.pick(cables);
     world.disturb(
-      world.random.between(5_000, 400_000),
+      world.span(5_000, 400_000),
       () => world.cut(id, true),
       () => world.cut(id, false),
     );
@@ -47,7 +47,7 @@ const roughFaults: Readonly<Record<string, Fault>> = {
     const lan = lanOf(world.plan);
     if (lan === undefined) return;
     world.disturb(
-      world.random.between(5_000, 400_000),
+      world.span(5_000, 400_000),
       () => world.cut(lan.id, true),
       () => world.cut(lan.id, false),
     );
@@ -64,7 +64,7 @@ const roughFaults: Readonly<Record<string, Fault>> = {
         }
       }
     };
-    world.disturb(world.random.between(2_000, 400_000), begin, () => world.network.healAll());
+    world.disturb(world.span(2_000, 400_000), begin, () => world.network.healAll());
   },
   storm: (world) => {
     const share = world.random.pick([0.1, 0.3, 0.6]);
@@ -72,7 +72,7 @@ const roughFaults: Readonly<Record<string, Fault>> = {
       world.network.stormLossShare = share;
       world.network.stormDelayUs = world.random.between(0, 20_000);
     };
-    world.disturb(world.random.between(5_000, 300_000), begin, () => world.network.healAll());
+    world.disturb(world.span(5_000, 300_000), begin, () => world.network.healAll());
   },
   diskLoss: (world) => down(world, 'process', true, isMember),
 };
@@ -92,7 +92,7 @@ const proxyFaults: Readonly<Record<string, Fault>> = {
 
 /** And rough. */
 const roughProxyFaults: Readonly<Record<string, Fault>> = {
-  proxyFreeze: (world) => freeze(world, world.random.between(1_000, 200_000), isProxy),
+  proxyFreeze: (world) => freeze(world, world.span(1_000, 200_000), isProxy),
   lanPartition: (world) => {
     const lan = lanOf(world.plan);
     if (lan === undefined || lan.members.length < 2) return;
@@ -105,14 +105,14 @@ const roughProxyFaults: Readonly<Record<string, Fault>> = {
         if (!oneWay) world.network.block(lan.id, other, lonely);
       }
     };
-    world.disturb(world.random.between(2_000, 400_000), begin, () => world.network.healAll());
+    world.disturb(world.span(2_000, 400_000), begin, () => world.network.healAll());
   },
 };
 
 /** All machines are processes of one that stands still: when it goes on, each has been late, and nobody was silent. */
 const hostFaults: Readonly<Record<string, Fault>> = {
   standstill: (world) => {
-    const us = world.random.between(1_000, standstillMaxUs);
+    const us = world.span(1_000, standstillMaxUs);
     for (const machine of world.machines) machine.freeze(us);
   },
 };
@@ -174,7 +174,7 @@ function down(world: World, how: 'process' | 'power', diskLost: boolean, kind: K
     machine.loseDisk();
     world.checker.diskLost();
   }
-  world.after(world.random.between(3_000, 600_000), () => world.up(machine));
+  world.after(world.span(3_000, 600_000), () => world.up(machine));
 }
 
 function freeze(world: World, us: number, kind: Kind = anyKind): void {

@@ -1,11 +1,14 @@
 /** The kernel's part as a model: what a member holds, and the leases that run out by themselves. World time. */
-import { leaseUs } from './plan.ts';
-
 export class SimulatedFence {
+  readonly #leaseUs: number;
   #held = false;
   #leaseEnd = 0;
   /** Strict groups: the element of the group, which has an end of its own. */
   #groupEnd = Number.POSITIVE_INFINITY;
+
+  constructor(leaseUs: number) {
+    this.#leaseUs = leaseUs;
+  }
 
   /** Whether anything may leave with the group's address at `now`. */
   open(now: number): boolean {
@@ -23,7 +26,7 @@ export class SimulatedFence {
   /** `until`: strict groups. */
   acquire(now: number, until: number = Number.POSITIVE_INFINITY): void {
     this.#held = true;
-    this.#leaseEnd = now + leaseUs;
+    this.#leaseEnd = now + this.#leaseUs;
     this.#groupEnd = until;
   }
 
@@ -37,7 +40,7 @@ export class SimulatedFence {
   /** False: it ran out before, and stays out. */
   renew(now: number): boolean {
     if (!this.open(now)) return false;
-    this.#leaseEnd = now + leaseUs;
+    this.#leaseEnd = now + this.#leaseUs;
     return true;
   }
 

@@ -38,6 +38,14 @@ export class Knowledge {
     return this.#activations.length;
   }
 
+  /** How often another member became active than the one before. */
+  get takeovers(): number {
+    return this.#activations.filter(({ member }, index) => {
+      const before = this.#activations[index - 1];
+      return before !== undefined && before.member !== member;
+    }).length;
+  }
+
   diskLost(): void {
     this.#memoryLost = true;
   }

@@ -6,20 +6,20 @@ import type { Effect } from '../engine/effect.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Event } from '../engine/event.ts';
 import type { Instant } from '../engine/time.ts';
-import type { BootNonce, NodeId, PathId } from '../wire/control/message.ts';
+import type { BootNonce, ControlMessage, NodeId, PathId } from '../wire/control/message.ts';
 import { Clock } from './clock.ts';
 import { Condition } from './condition.ts';
 import { engineConfig } from './engine-config.ts';
 import { SimulatedFence } from './fence.ts';
 import { Front } from './front.ts';
-import { group, renewUs } from './plan.ts';
+import { group } from './plan.ts';
 import { Sockets } from './sockets.ts';
 import type { World } from './world.ts';
 
 /** So often at most the engine hears of claims: as the reactor does. */
 const claimIntervalUs = 50_000;
 
-type Waiting = { readonly path: PathId; readonly bytes: Uint8Array } | { readonly event: Event };
+type Waiting = { readonly path: PathId; readonly message: ControlMessage } | { readonly event: Event };
 
 export class Machine {
   readonly id: NodeId;
@@ -27,7 +27,7 @@ export class Machine {
   readonly isMember: boolean;
   readonly #world: World;
   readonly #clock: Clock;
-  fence: SimulatedFence = new SimulatedFence();
+  fence: SimulatedFence;
   readonly condition: Condition = new Condition();
   frozenUntil = 0;
   boot: BootNonce = 0;
@@ -49,6 +49,7 @@ export class Machine {
     this.id = id;
     this.isProxy = world.plan.proxies.includes(id);
     this.isMember = world.plan.members.includes(id);
+    this.fence = new SimulatedFence(world.plan.leaseUs);
     this.#clock = new Clock(world.agenda, world.random);
   }
 
@@ -92,7 +93,7 @@ export class Machine {
     const { random, plan } = this.#world;
     this.boot = random.between(1, 2 ** 31);
     this.condition.begin(this.#world.agenda.now);
-    this.fence = new SimulatedFence();
+    this.fence = new SimulatedFence(this.#world.plan.leaseUs);
     this.#front = new Front();
     this.#waiting = [];
     this.#planned = undefined;
@@ -109,7 +110,7 @@ export class Machine {
   end(): void {
     this.condition.end(this.#world.agenda.now);
     this.#engine = undefined;
-    this.fence = new SimulatedFence();
+    this.fence = new SimulatedFence(this.#world.plan.leaseUs);
     this.#front = new Front();
     this.frozenUntil = 0;
     this.#turnAt = Number.POSITIVE_INFINITY;
@@ -131,9 +132,9 @@ export class Machine {
     this.#schedule(this.#wakeUs());
   }
 
-  hear(path: PathId, bytes: Uint8Array): void {
+  hear(path: PathId, message: ControlMessage): void {
     if (!this.alive || this.#waiting.length >= this.#world.plan.socketBuffer) return;
-    this.#waiting.push({ path, bytes });
+    this.#waiting.push({ path, message });
     this.#schedule(this.#wakeUs());
   }
 
@@ -196,7 +197,7 @@ export class Machine {
     const { agenda, checker } = this.#world;
     const lateUs = this.#planned === undefined ? 0 : Math.max(0, agenda.now - this.#planned);
     if (this.fence.held && agenda.now >= this.#renewAt) {
-      this.#renewAt = agenda.now + renewUs;
+      this.#renewAt = agenda.now + this.#world.plan.renewUs;
       if (!this.fence.renew(agenda.now)) {
         this.fence.yield();
         checker.leaseEnded(this);
@@ -208,7 +209,7 @@ export class Machine {
     this.#waiting = [];
     for (const each of waiting) {
       if ('event' in each) this.#feed(each.event);
-      else this.#receive(each.path, each.bytes);
+      else this.#receive(each.path, each.message);
     }
     this.#feed({ kind: 'drained' });
     checker.turned(this);
@@ -227,9 +228,8 @@ export class Machine {
     this.#schedule(Math.max(0, this.#planned - agenda.now) + this.#world.random.between(0, 40));
   }
 
-  #receive(path: PathId, bytes: Uint8Array): void {
-    const message = this.#sockets?.receive(path, bytes);
-    if (message === undefined) return;
+  #receive(path: PathId, message: ControlMessage): void {
+    if (this.#sockets?.believes(path, message) !== true) return;
     this.#world.checker.heard(this, message);
     this.#feed({ kind: 'message', path, message });
   }
@@ -303,7 +303,7 @@ export class Machine {
     const { agenda, checker } = this.#world;
     const ok = this.#world.kernelAgrees();
     if (ok) {
-      if (!this.fence.held) this.#renewAt = agenda.now + renewUs;
+      if (!this.fence.held) this.#renewAt = agenda.now + this.#world.plan.renewUs;
       this.fence.acquire(agenda.now, until === undefined ? undefined : this.#kernelTime(until));
       if (this.isProxy) checker.served(this, term);
       else checker.activated(this, term);

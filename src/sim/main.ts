@@ -1,67 +1,86 @@
 /**
- * `npm run sim -- --seeds N [--seed S] [--keepGoing]`: plays worlds; stops at the first that broke, or keeps going.
- * `--seed S [--omit 0,3] --trace`: one of them, line by line, without some of its faults.
+ * `npm run sim -- --seeds N [--seed S] [--brisk] [--jobs J] [--keepGoing]`: plays N worlds from seed S on, J at a time;
+ * stops at the first that broke, or keeps going. `--seed S [--brisk] [--omit 0,3] --trace`: one of them, line by line,
+ * without some of its faults.
  */
 import { parseArgs } from 'node:util';
-import { proxyTransitions, type Transition, transitions } from '../engine/transitions.ts';
-import { shrink } from './shrink.ts';
-import { World } from './world.ts';
+import { Worker } from 'node:worker_threads';
+import { type Play, play } from './play.ts';
+import { addUp, describe, emptyTally, type Tally } from './tally.ts';
+import type { Word } from './worker.ts';
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
+    brisk: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
     keepGoing: { type: 'boolean', default: false },
-    omit: { type: 'string', default: '' },
+    omit: { type: 'string' },
   },
 });
-
-const first = Number(values.seed);
-const count = values.trace ? 1 : Number(values.seeds);
-if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
-  process.stderr.write('--seed and --seeds take whole numbers\n');
+const [first, count, jobs] = [values.seed, values.trace ? '1' : values.seeds, values.jobs].map(Number);
+if (
+  ![first, count, jobs].every((each) => Number.isSafeInteger(each)) ||
+  !count ||
+  !jobs ||
+  jobs < 1 ||
+  count < 1
+) {
+  process.stderr.write('--seed, --seeds and --jobs take whole numbers\n');
   process.exit(2);
 }
+/** Between two lines of progress, milliseconds. */
+const progressMs = 30_000;
 
-const omitted = new Set(values.omit === '' ? [] : values.omit.split(',').map(Number));
-const faults: Record<string, number> = {};
-const reached: Record<string, number> = {};
-let activations = 0;
-let datagrams = 0;
+const tally = emptyTally();
 let failures = 0;
-let runs = 0;
-const log = values.trace ? (line: string): boolean => process.stdout.write(`${line}\n`) : undefined;
-for (let seed = first; seed < first + count; seed++) {
-  const outcome = new World(seed, log, omitted).run();
-  runs++;
-  add(faults, outcome.faults);
-  add(reached, outcome.transitions);
-  activations += outcome.activations;
-  datagrams += outcome.datagrams;
-  for (const violation of outcome.violations) process.stdout.write(`seed ${seed}: ${violation}\n`);
-  if (outcome.violations.length === 0) continue;
+let saidAt = performance.now();
+
+function broke(said: string): void {
   failures++;
-  const omit = [...omitted, ...(values.omit === '' ? shrink(seed, outcome.drawn) : [])];
-  const less = omit.length === 0 ? '' : ` --omit ${omit.sort((a, b) => a - b).join()}`;
-  const left = `${outcome.drawn - omit.length} of ${outcome.drawn} faults`;
-  process.stdout.write(`replay, with ${left}: npm run sim -- --seed ${seed}${less} --trace\n`);
-  if (!values.keepGoing) break;
+  process.stdout.write(`${said}\n`);
 }
-const injected = Object.entries(faults).map(([name, times]) => `${name} ${times}`);
-process.stdout.write(
-  `${runs} runs, ${activations} activations, ${datagrams} datagrams, ${failures} failed\n`,
-);
-process.stdout.write(`faults: ${injected.join(', ') || 'none'}\n`);
-process.stdout.write(`members: ${timesOf('member', transitions)}\n`);
-process.stdout.write(`proxies: ${timesOf('proxy', proxyTransitions)}\n`);
+
+function progress(since: Tally): void {
+  addUp(tally, since);
+  if (performance.now() - saidAt < progressMs) return;
+  saidAt = performance.now();
+  process.stderr.write(`${tally.worlds} worlds, ${failures} broke\n`);
+}
+
+/** Resolves when the share is played. */
+function playInThread(share: Play, stop: AbortController): Promise<void> {
+  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: share });
+  stop.signal.addEventListener('abort', () => void worker.terminate());
+  return new Promise((resolve, reject) => {
+    worker.on('message', (word: Word) => {
+      if ('since' in word) progress(word.since);
+      else {
+        broke(word.broke);
+        if (!share.keepGoing) stop.abort();
+      }
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => resolve());
+  });
+}
+
+const whole: Play = {
+  pace: values.brisk ? 'brisk' : 'slow',
+  first: first ?? 1,
+  step: jobs,
+  end: (first ?? 1) + count,
+  keepGoing: values.keepGoing,
+  omit: values.omit?.split(',').map(Number),
+};
+if (jobs === 1) {
+  play(whole, broke, progress, values.trace ? (line) => process.stdout.write(`${line}\n`) : undefined);
+} else {
+  const stop = new AbortController();
+  const shares = Array.from({ length: jobs }, (_, index) => ({ ...whole, first: whole.first + index }));
+  await Promise.all(shares.map((share) => playInThread(share, stop)));
+}
+process.stdout.write(`${describe(tally)}\n${failures} broke\n`);
 process.exitCode = failures === 0 ? 0 : 1;
-
-function add(to: Record<string, number>, more: Readonly<Record<string, number>>): void {
-  for (const [name, times] of Object.entries(more)) to[name] = (to[name] ?? 0) + times;
-}
-
-/** Every change of state there is, and how often it was made. */
-function timesOf(who: string, table: readonly Transition<string>[]): string {
-  return table.map(({ from, to }) => `${from}>${to} ${reached[`${who} ${from}>${to}`] ?? 0}`).join(', ');
-}

@@ -3,17 +3,23 @@ import type { GroupConfig, QuorumConfig } from '../engine/config.ts';
 import type { NodeId } from '../wire/control/message.ts';
 import { drawQuorum } from './quorum.ts';
 import type { Random } from './random.ts';
+import { drawTempo, type Pace, type Tempo } from './tempo.ts';
 import { drawWiring, type PathPlan, type Wiring } from './wiring.ts';
 
 export const group = 1;
 export const cluster = 0x5eed;
-export const leaseUs = 20_000;
-export const renewUs = 4_000;
+const leaseUs = 20_000;
+const renewUs = 4_000;
+/** Longer than a lease. */
+const promiseLeastUs = 24_000;
 
 export interface Plan extends Wiring {
   readonly members: readonly NodeId[];
   readonly priorities: ReadonlyMap<NodeId, number>;
+  readonly tempo: Tempo;
   readonly intervalUs: number;
+  readonly leaseUs: number;
+  readonly renewUs: number;
   readonly missCount: number;
   readonly preempt: boolean;
   readonly drainUs: number;
@@ -30,24 +36,36 @@ export interface Plan extends Wiring {
   readonly calm: boolean;
 }
 
-/** `shape`, `policy`: further streams of chance, so that what is drawn from one leaves the others as they were. */
-export function drawPlan(random: Random, shape: Random, policy: Random): Plan {
+/** Streams of chance: what is drawn from one leaves the others as they were. */
+export interface Chances {
+  readonly random: Random;
+  readonly shape: Random;
+  readonly policy: Random;
+  readonly tempo: Random;
+}
+
+export function drawPlan(pace: Pace, chances: Chances): Plan {
+  const { random, shape, policy } = chances;
+  const tempo = drawTempo(pace, chances.tempo);
   const members = Array.from({ length: random.between(2, 3) }, (_, index) => index + 1);
   const equal = random.chance(0.2);
   const wiring = random.next();
   const calm = random.chance(0.4);
   const priorities = new Map(members.map((member) => [member, equal ? 100 : random.between(1, 255)]));
   const wired = drawWiring(shape, members) ?? membersOnly(members, wiring);
-  const intervalUs = random.pick([2_000, 5_000, 10_000]);
+  const intervalUs = random.pick([2_000, 5_000, 10_000]) * tempo.beats;
   return {
     members,
     priorities,
-    ...drawQuorum(policy, members, wired, intervalUs),
+    tempo,
+    ...drawQuorum(policy, members, wired, { intervalUs, leastUs: promiseLeastUs * tempo.beats }),
     standstills: policy.chance(0.3),
     intervalUs,
+    leaseUs: leaseUs * tempo.beats,
+    renewUs: renewUs * tempo.beats,
     missCount: random.between(3, 5),
     preempt: random.chance(0.2),
-    drainUs: random.pick([0, 1_000, 3_000]),
+    drainUs: random.pick([0, 1_000, 3_000]) * tempo.waits,
     takeOverOn: {
       silence: true,
       processDeath: random.chance(0.8),

@@ -9,13 +9,12 @@ const witness = 21;
 const driftPpm = 400;
 /** Long enough for a renewal, its answer and a turn or two, intervals. */
 const promiseIntervals = [8, 12, 20];
-const promiseLeastUs = 24_000;
 
 export function drawQuorum(
   policy: Random,
   members: readonly NodeId[],
   wired: Wiring,
-  intervalUs: number,
+  { intervalUs, leastUs }: { readonly intervalUs: number; readonly leastUs: number },
 ): Wiring & { readonly quorum: QuorumConfig | undefined } {
   if (policy.chance(0.6)) return { ...wired, quorum: undefined };
   // Two members alone have no majority but both.
@@ -24,7 +23,7 @@ export function drawQuorum(
   let last = Math.max(...paths.map(({ id }) => id));
   for (const id of witnesses)
     for (const member of members) paths.push({ id: ++last, cable: false, members: [member, id] });
-  const promiseUs = Math.max(promiseLeastUs, policy.pick(promiseIntervals) * intervalUs);
+  const promiseUs = Math.max(leastUs, policy.pick(promiseIntervals) * intervalUs);
   const quorum = { voters: [...members, ...witnesses], members, promiseUs, driftPpm };
   return { ...wired, paths, witnesses, quorum };
 }

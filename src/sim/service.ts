@@ -55,13 +55,13 @@ export class Service {
     const { plan, machines } = this.#world;
     // A strict group may be without a majority for as long as the faults last.
     if (plan.quorum !== undefined) return this.#served();
-    if (!plan.calm || !plan.takeOverOn.status || quietUs < unrestUs) return this.#served();
+    if (!plan.calm || !plan.takeOverOn.status || quietUs < this.#scaled(unrestUs)) return this.#served();
     const able = machines.find((machine) => machine.isMember && this.#isAble(machine));
     const end = able === undefined ? undefined : this.#world.hosts.send();
     if (able === undefined || (end !== undefined && typeof end !== 'string' && end.open))
       return this.#served();
     this.#unservedSince ??= this.#now;
-    if (this.#now - this.#unservedSince < pauseUs) return undefined;
+    if (this.#now - this.#unservedSince < this.#scaled(pauseUs)) return undefined;
     const fate = typeof end === 'string' ? end : `reaches ${end?.id}, which is silent`;
     return `a packet ${fate}, though member ${able.id} could be served`;
   }
@@ -73,12 +73,17 @@ export class Service {
   #isAble(member: Machine): boolean {
     const place = this.#machine(placeOf(this.#world.plan, member.id));
     return [member, place].every(
-      (each) => each !== undefined && this.#now - each.condition.steadySince >= steadyUs,
+      (each) => each !== undefined && this.#now - each.condition.steadySince >= this.#scaled(steadyUs),
     );
   }
 
   #machine(id: NodeId): Machine | undefined {
     return this.#world.machines.find((machine) => machine.id === id);
+  }
+
+  /** A brisk world's time, in this one. */
+  #scaled(us: number): number {
+    return us * this.#world.plan.tempo.waits;
   }
 
   get #now(): number {

@@ -29,7 +29,7 @@ type Outgoing = Pick<
   'type' | 'scope' | 'term' | 'state' | 'intervalUs' | 'groups' | 'target' | 'registration' | 'promise'
 >;
 
-/** For encoding: what is sent is a copy. */
+/** What is sent is read again at once: nothing that was decoded refers to these bytes. */
 const into = new Uint8Array(controlLengthMax);
 
 export class Sockets {
@@ -62,12 +62,8 @@ export class Sockets {
     return this.#find(peer, path)?.freshness.proven === boot;
   }
 
-  /** Undefined: not believed. */
-  receive(path: PathId, bytes: Uint8Array): ControlMessage | undefined {
-    const decoded = decodeControl(bytes);
-    if (!decoded.ok) return this.#world.fail(`member ${this.#self}: ${decoded.reason}`);
-    const link = this.#find(decoded.value.sender, path);
-    return link?.freshness.check(decoded.value).verdict === 'believed' ? decoded.value : undefined;
+  believes(path: PathId, message: ControlMessage): boolean {
+    return this.#find(message.sender, path)?.freshness.check(message).verdict === 'believed';
   }
 
   beat(engine: Engine, peer: NodeId, path: PathId): void {
@@ -121,6 +117,8 @@ export class Sockets {
       },
       into,
     );
-    this.#world.transmit(link.path, this.#self, link.peer, into.slice(0, length));
+    const sent = decodeControl(into.subarray(0, length));
+    if (!sent.ok) this.#world.fail(`member ${this.#self} sends what nobody reads: ${sent.reason}`);
+    this.#world.transmit(link.path, this.#self, link.peer, sent.value);
   }
 }

@@ -33,7 +33,7 @@ export class SimulatedTethers {
   }
 
   begin(): void {
-    this.#world.agenda.after(lookUs, () => {
+    this.#world.agenda.after(lookUs * this.#world.plan.tempo.waits, () => {
       for (const tether of this.#all) this.#look(tether);
       this.begin();
     });
@@ -73,7 +73,7 @@ export class SimulatedTethers {
       return;
     }
     tether.stuckSince ??= agenda.now;
-    if (agenda.now - tether.stuckSince < timeoutUs) return;
+    if (agenda.now - tether.stuckSince < timeoutUs * this.#world.plan.tempo.waits) return;
     const boots = tether.boots;
     tether.boots = undefined;
     if (one.boot === boots[0]) this.#tell(tether, one, other, false, boots[1], false);

@@ -1,6 +1,6 @@
 /** A cluster in a seeded world: everything that happens follows from the seed. */
 import type { Report } from '../engine/effect.ts';
-import type { NodeId, PathId } from '../wire/control/message.ts';
+import type { ControlMessage, NodeId, PathId } from '../wire/control/message.ts';
 import { Agenda } from './agenda.ts';
 import { Checker } from './checker.ts';
 import { faultNames, inject } from './faults.ts';
@@ -9,16 +9,23 @@ import { Machine } from './machine.ts';
 import { Network } from './network.ts';
 import { drawPlan, lanOf, nodesOf, type Plan } from './plan.ts';
 import { Random } from './random.ts';
+import type { Pace } from './tempo.ts';
 import { SimulatedTethers } from './tethers.ts';
 import type { PathPlan } from './wiring.ts';
 
-/** Faults happen for so long, then everything is healed and must settle. World time, microseconds. */
-const troubleUs = 3_000_000;
-const settleUs = 1_500_000;
-const calmUs = 1_000_000;
+/** How often the checkers look in a brisk world, microseconds. */
+const lookUs = 1_000;
 /** Chosen so that the worlds of seeds that tests name stay what they were: members only, available, no standstill. */
 const shapeSalt = 59;
 const policySalt = 195;
+const tempoSalt = 401;
+
+export interface WorldOptions {
+  readonly pace?: Pace;
+  readonly log?: ((line: string) => void) | undefined;
+  /** Faults, by their order of drawing, that do not happen. */
+  readonly omit?: ReadonlySet<number>;
+}
 
 export interface Outcome {
   readonly seed: number;
@@ -26,9 +33,13 @@ export interface Outcome {
   readonly violations: readonly string[];
   readonly faults: Readonly<Record<string, number>>;
   readonly activations: number;
+  /** Activations by another member than the one that was active last. */
+  readonly takeovers: number;
   readonly datagrams: number;
   /** How many faults were drawn. */
   readonly drawn: number;
+  /** How long it lasted, microseconds. */
+  readonly worldUs: number;
   /** How often each change of state was made: "member standby>active", "proxy idle>serving". */
   readonly transitions: Readonly<Record<string, number>>;
 }
@@ -54,13 +65,17 @@ export class World {
   #datagrams = 0;
   #healed = false;
 
-  /** `omit`: faults, by their order of drawing, that do not happen. */
-  constructor(seed: number, log?: (line: string) => void, omit: ReadonlySet<number> = new Set()) {
+  constructor(seed: number, { pace = 'brisk', log, omit = new Set() }: WorldOptions = {}) {
     this.#seed = seed;
     this.#log = log;
     this.#omit = omit;
     this.random = new Random(seed);
-    this.plan = drawPlan(this.random, new Random(seed ^ shapeSalt), new Random(seed ^ policySalt));
+    this.plan = drawPlan(pace, {
+      random: this.random,
+      shape: new Random(seed ^ shapeSalt),
+      policy: new Random(seed ^ policySalt),
+      tempo: new Random(seed ^ tempoSalt),
+    });
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
     this.checker = new Checker(this);
@@ -84,6 +99,8 @@ export class World {
       faults: this.#faults,
       drawn: this.#drawn,
       activations: this.checker.activations,
+      takeovers: this.checker.takeovers,
+      worldUs: this.agenda.now,
       datagrams: this.#datagrams,
       transitions: this.#transitions,
     };
@@ -114,6 +131,11 @@ export class World {
     this.#log?.(
       `${String(this.agenda.now).padStart(8)} ${(member === 0 ? '' : `[${member}]`).padEnd(5)}${line()}`,
     );
+  }
+
+  /** A time between two of a brisk world's, in this one. */
+  span(lowUs: number, highUs: number): number {
+    return this.random.between(lowUs, highUs) * this.plan.tempo.waits;
   }
 
   /** Unless the faults have ceased meanwhile. */
@@ -178,13 +200,13 @@ export class World {
     this.trace(machine.id, () => 'stopped');
     if (machine.open) this.fail(`member ${machine.id} stops with its fence open`);
     this.down(machine, 'process');
-    this.agenda.after(this.random.between(3_000, 600_000), () => this.up(machine));
+    this.agenda.after(this.span(3_000, 600_000), () => this.up(machine));
   }
 
-  transmit(path: PathPlan, from: NodeId, to: NodeId, bytes: Uint8Array): void {
+  transmit(path: PathPlan, from: NodeId, to: NodeId, message: ControlMessage): void {
     this.#datagrams++;
     const receiver = this.machines.find(({ id }) => id === to);
-    this.network.send(path, from, to, () => receiver?.hear(path.id, bytes));
+    this.network.send(path, from, to, () => receiver?.hear(path.id, message));
   }
 
   #play(): void {
@@ -194,13 +216,14 @@ export class World {
     for (const { legs, ...path } of plan.paths)
       this.trace(0, () => JSON.stringify({ ...path, routed: legs !== undefined }));
     for (const machine of this.machines) {
-      this.agenda.after(random.chance(0.5) ? random.between(0, 3_000) : random.between(0, 500_000), () =>
+      this.agenda.after(random.chance(0.5) ? random.between(0, 3_000) : this.span(0, 500_000), () =>
         this.up(machine),
       );
     }
     this.#tethers.begin();
     this.#watch();
     this.#scheduleFaults();
+    const { troubleUs, settleUs, calmUs } = plan.tempo;
     this.agenda.runUntil(troubleUs);
     this.#heal();
     this.agenda.runUntil(troubleUs + settleUs);
@@ -217,7 +240,8 @@ export class World {
 
   #scheduleFaults(): void {
     const names = faultNames(this.plan);
-    const count = this.random.between(0, 8);
+    const { faults, troubleUs } = this.plan.tempo;
+    const count = this.random.between(...faults);
     this.#drawn = count;
     for (let index = 0; index < count; index++) {
       const name = this.random.pick(names);
@@ -244,7 +268,7 @@ export class World {
   }
 
   #watch(): void {
-    this.agenda.after(1_000, () => {
+    this.agenda.after(lookUs * this.plan.tempo.waits, () => {
       if (this.#disturbances > 0) this.checker.disturbed();
       this.checker.tick();
       this.#watch();

@@ -30,7 +30,7 @@ test('sixty worlds hold', () => {
 test('the same seed gives the same world', () => {
   const traces = [0, 1].map(() => {
     const lines: string[] = [];
-    new World(2, (line) => lines.push(line)).run();
+    new World(2, { log: (line) => lines.push(line) }).run();
     return lines;
   });
   assert.ok((traces[0]?.length ?? 0) > 50);
