@@ -15,6 +15,7 @@ import type { PathPlan } from './wiring.ts';
 
 /** How often the checkers look in a brisk world, microseconds. */
 const lookUs = 1_000;
+const preemptCounts = 12;
 /** Chosen so that the worlds of seeds that tests name stay what they were: members only, available, no standstill. */
 const shapeSalt = 59;
 const policySalt = 195;
@@ -223,7 +224,10 @@ export class World {
     this.#tethers.begin();
     this.#watch();
     this.#scheduleFaults();
-    const { troubleUs, settleUs, calmUs } = plan.tempo;
+    const { troubleUs, calmUs } = plan.tempo;
+    // Whoever preempts waits for ten counts of missed heartbeats, and then takes a moment.
+    const settleUs =
+      plan.tempo.settleUs + (plan.preempt ? preemptCounts * plan.missCount * plan.intervalUs : 0);
     this.agenda.runUntil(troubleUs);
     this.#heal();
     this.agenda.runUntil(troubleUs + settleUs);
