@@ -24,12 +24,12 @@ const calmUs = 1_000_000;
 const brisk: Tempo = { beats: 1, waits: 1, troubleUs: 3_000_000, settleUs, calmUs, faults: [0, 8] };
 
 /** Slow worlds: `beats` and how many of ten have them. Their trouble makes them last at least a minute. */
-const slowest = { beats: 100, troubleUs: 45_000_000 };
-const slower = { beats: 50, troubleUs: 45_000_000 };
+const slowest = { beats: 100, troubleUs: 36_000_000 };
+const slower = { beats: 50, troubleUs: 42_000_000 };
 const slow = { beats: 20, troubleUs: 50_000_000 };
 const slowOnes = [slowest, slowest, slowest, slowest, slowest, slowest, slower, slower, slower, slow];
 /** A grace is a shorter time for whoever beats slowly. */
-const beatsOfAWait = 3;
+const beatsOfAWait = 4;
 const slowFaults = [8, 18] as const;
 
 export function drawTempo(pace: Pace, random: Random): Tempo {
