@@ -2,7 +2,7 @@
  * Whether the simulator would find a bug: each of scripts/mutations/planted.ts is planted in a copy of the working tree, and
  * simulated worlds must break there. Exit 1 when one survives, or a patch does not apply.
  *
- *   npm run planted                           all, two at a time, up to 10,000 worlds each
+ *   npm run planted                           all, two at a time, up to 10,000 worlds each, half of them brisk
  *   npm run planted -- --only promise         those whose name has this text
  *   npm run planted -- --seeds 300 --jobs 1
  */
@@ -35,9 +35,14 @@ const root = join(import.meta.dirname, '..');
 const reasonMax = 120;
 const exitInterrupted = 130;
 
-/** Plays worlds in a tree until one breaks; resolves to what the simulator said of it, or undefined. */
-function simulate(tree: string): Promise<string | undefined> {
-  const simulator = [process.execPath, join(tree, 'src/sim/main.ts'), '--seeds', options.seeds];
+/** Plays slow worlds in a tree, then brisk ones, until one breaks; resolves to what was said of it, or undefined. */
+async function simulate(tree: string): Promise<string | undefined> {
+  const half = String(Math.ceil(Number(options.seeds) / 2));
+  return (await playWorlds(tree, '--seeds', half)) ?? (await playWorlds(tree, '--seeds', half, '--brisk'));
+}
+
+function playWorlds(tree: string, ...how: readonly string[]): Promise<string | undefined> {
+  const simulator = [process.execPath, join(tree, 'src/sim/main.ts'), ...how];
   // Should this process be killed, the simulator is, too.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...simulator], {
     cwd: tree,

@@ -9,16 +9,14 @@
 import { type ControlMessage, compareTerms, type NodeId, type Term } from '../wire/control/message.ts';
 import { Knowledge, said } from './knowledge.ts';
 import type { Machine } from './machine.ts';
-import { group, placeOf } from './plan.ts';
+import { group, longUs, placeOf } from './plan.ts';
 import { Service } from './service.ts';
 import type { World } from './world.ts';
 
 /** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
-const excuseUs = 400_000;
-/** Every change of role follows a cause by less than this: the longest grace and time-out of the plan, twice; */
-const causeUs = 600_000;
-/** and as many counts of missed heartbeats: whoever preempts waits for ten. */
-const causeCounts = 12;
+const excuse = { us: 350_000, counts: 4 };
+/** Every change of role follows a cause by less than this: the longest grace and time-out, twice; ten counts to preempt. */
+const cause = { us: 600_000, counts: 12 };
 /** Two wake-ups, and what a turn takes. */
 const turnsUs = 200;
 
@@ -82,8 +80,7 @@ export class Checker {
     const objection = this.#knowledge.objection(id, term);
     if (objection !== undefined) this.#fail(objection);
     this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
-    if (this.#uncaused)
-      this.#fail(`member ${id} activates without a cause`);
+    if (this.#uncaused) this.#fail(`member ${id} activates without a cause`);
     for (const other of this.#world.machines) {
       if (other === machine) continue;
       if (this.#world.plan.quorum !== undefined && other.isMember && other.open)
@@ -150,7 +147,7 @@ export class Checker {
       this.#fail(`proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`);
     const objection = this.#service.objection(
       machine,
-      this.#now - this.#disturbedAt > this.#scaled(excuseUs),
+      this.#now - this.#disturbedAt > longUs(this.#world.plan, excuse),
     );
     if (objection !== undefined) this.#fail(objection);
     const known = this.#knowledge.servedBy(id);
@@ -215,7 +212,7 @@ export class Checker {
       return;
     const excused = silentUs >= 1.3 * intervalUs;
     if (excused && !this.#world.plan.calm) return;
-    if (this.#now - this.#disturbedAt < this.#scaled(excuseUs)) return;
+    if (this.#now - this.#disturbedAt < longUs(this.#world.plan, excuse)) return;
     this.#fail(
       `member ${machine.id} opens its fence while member ${holder.id} has its open, heard ${silentUs} µs ago`,
     );
@@ -257,13 +254,7 @@ export class Checker {
   }
 
   get #uncaused(): boolean {
-    const { intervalUs, missCount } = this.#world.plan;
-    return this.#now - this.#causedAt > this.#scaled(causeUs) + causeCounts * missCount * intervalUs;
-  }
-
-  /** A brisk world's time, in this one. */
-  #scaled(us: number): number {
-    return us * this.#world.plan.tempo.waits;
+    return this.#now - this.#causedAt > longUs(this.#world.plan, cause);
   }
 
   #fail(what: string): never {

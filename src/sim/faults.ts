@@ -1,9 +1,8 @@
 /** What goes wrong, and what operators do. Each fault says its name, so that a run can tell what it went through. */
+import { calmHardships, type Fault, roughHardships } from './hardships.ts';
 import type { Machine } from './machine.ts';
 import { group, lanOf, nodesOf, type Plan } from './plan.ts';
 import type { World } from './world.ts';
-
-type Fault = (world: World) => void;
 
 /** Shorter than a lease: longer ones end it, and rightly so. */
 const standstillMaxUs = 15_000;
@@ -55,15 +54,7 @@ const roughFaults: Readonly<Record<string, Fault>> = {
   partition: (world) => {
     const lonely = world.random.pick(nodesOf(world.plan));
     const oneWay = world.random.chance(0.3);
-    const begin = () => {
-      for (const path of world.plan.paths) {
-        for (const other of path.members) {
-          if (other === lonely || !path.members.includes(lonely)) continue;
-          world.network.block(path.id, lonely, other);
-          if (!oneWay) world.network.block(path.id, other, lonely);
-        }
-      }
-    };
+    const begin = (): void => world.network.isolate(lonely, oneWay);
     world.disturb(world.span(2_000, 400_000), begin, () => world.network.healAll());
   },
   storm: (world) => {
@@ -128,21 +119,28 @@ const all: Readonly<Record<string, Fault>> = {
   ...witnessFaults,
   ...hostFaults,
   ...calmFaults,
+  ...calmHardships,
   ...roughFaults,
+  ...roughHardships,
   ...proxyFaults,
   ...roughProxyFaults,
 };
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
-export function faultNames({ calm, proxies, witnesses, standstills }: Plan): readonly string[] {
+export function faultNames({ calm, proxies, witnesses, standstills, tempo }: Plan): readonly string[] {
   const calmNames = Object.keys({
     ...calmFaults,
     ...(proxies.length === 0 ? {} : proxyFaults),
     ...(witnesses.length === 0 ? {} : witnessFaults),
     ...(standstills ? hostFaults : {}),
+    ...(tempo.beats > 1 ? calmHardships : {}),
   });
   if (calm) return calmNames;
-  const rough = Object.keys(proxies.length === 0 ? roughFaults : { ...roughFaults, ...roughProxyFaults });
+  const rough = Object.keys({
+    ...roughFaults,
+    ...(proxies.length === 0 ? {} : roughProxyFaults),
+    ...(tempo.beats > 1 ? roughHardships : {}),
+  });
   return [...calmNames, ...calmNames, ...rough];
 }
 

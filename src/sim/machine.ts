@@ -18,6 +18,7 @@ import type { World } from './world.ts';
 
 /** So often at most the engine hears of claims: as the reactor does. */
 const claimIntervalUs = 50_000;
+const diskUs = [500, 20_000] as const;
 
 type Waiting = { readonly path: PathId; readonly message: ControlMessage } | { readonly event: Event };
 
@@ -31,6 +32,8 @@ export class Machine {
   readonly condition: Condition = new Condition();
   frozenUntil = 0;
   boot: BootNonce = 0;
+  /** What a reservation of terms takes: between the two, microseconds. */
+  diskUs: readonly [number, number] = diskUs;
   #front: Front = new Front();
   /** What was written to disk, if it survives. */
   #ceiling = 0;
@@ -119,6 +122,10 @@ export class Machine {
 
   loseDisk(): void {
     this.#ceiling = 0;
+  }
+
+  mendDisk(): void {
+    this.diskUs = diskUs;
   }
 
   freeze(us: number): void {
@@ -287,7 +294,8 @@ export class Machine {
 
   #reserve(ceiling: number): void {
     const { boot } = this;
-    this.#world.agenda.after(this.#world.random.between(500, 20_000), () => {
+    const [least, most] = this.diskUs;
+    this.#world.agenda.after(this.#world.random.between(least, Math.max(least, most)), () => {
       if (!this.alive || this.boot !== boot) return;
       this.#ceiling = Math.max(this.#ceiling, ceiling);
       this.tell({ kind: 'termsReserved', ceiling });

@@ -18,6 +18,7 @@ export class Network {
   /** Directions that pass nothing. */
   readonly #blocked = new Set<number>();
   readonly #cut = new Set<PathId>();
+  readonly #lags = new Map<NodeId, number>();
   readonly #unpowered = new Set<NodeId>();
   /** Nothing is lost any more; delays and duplicates stay. */
   lossless = false;
@@ -36,8 +37,26 @@ export class Network {
     this.#blocked.add(direction(path, from, to));
   }
 
+  /** Nobody hears it any more; `oneWay`: it still hears the others. */
+  isolate(lonely: NodeId, oneWay: boolean): void {
+    for (const { id, members } of this.#plan.paths) {
+      for (const other of members) {
+        if (other === lonely || !members.includes(lonely)) continue;
+        this.block(id, lonely, other);
+        if (!oneWay) this.block(id, other, lonely);
+      }
+    }
+  }
+
+  /** What it sends and what is sent to it takes so much longer, microseconds. */
+  lag(node: NodeId, us: number): void {
+    if (us === 0) this.#lags.delete(node);
+    else this.#lags.set(node, us);
+  }
+
   healAll(): void {
     this.#blocked.clear();
+    this.#lags.clear();
     this.#cut.clear();
     this.stormLossShare = 0;
     this.stormDelayUs = 0;
@@ -85,6 +104,7 @@ export class Network {
   send(path: PathPlan, from: NodeId, to: NodeId, deliver: () => void): void {
     if (!this.passes(path, from, to)) return;
     const { lossShare, duplicateShare, delayUs } = this.#plan;
+    const lagUs = this.#lags.size === 0 ? 0 : (this.#lags.get(from) ?? 0) + (this.#lags.get(to) ?? 0);
     const copies = this.#random.chance(duplicateShare) ? 2 : 1;
     let arrive = 0;
     for (let copy = 0; copy < copies; copy++) {
@@ -92,7 +112,7 @@ export class Network {
       if (lost && !this.lossless) continue;
       arrive++;
       const late = this.stormDelayUs === 0 ? 0 : this.#random.between(0, this.stormDelayUs);
-      this.#agenda.after(this.#random.between(delayUs[0], delayUs[1]) + late, () => {
+      this.#agenda.after(this.#random.between(delayUs[0], delayUs[1]) + late + lagUs, () => {
         if (this.passes(path, from, to)) deliver();
       });
     }

@@ -106,3 +106,11 @@ export function placeOf({ proxyOf }: Plan, member: NodeId): NodeId {
 export function lanOf({ paths, witnesses }: Plan): PathPlan | undefined {
   return paths.find(({ cable, members }) => !cable && !members.some((id) => witnesses.includes(id)));
 }
+
+/** What takes a brisk world so many microseconds, and counts of missed heartbeats besides, takes this one so long. */
+export function longUs(
+  { tempo, missCount, intervalUs }: Plan,
+  { us, counts }: { readonly us: number; readonly counts: number },
+): number {
+  return us * tempo.waits + counts * missCount * intervalUs;
+}

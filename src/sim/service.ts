@@ -4,18 +4,18 @@
  */
 import { type NodeId, noTerm, type Term } from '../wire/control/message.ts';
 import type { Machine } from './machine.ts';
-import { placeOf } from './plan.ts';
+import { longUs, placeOf } from './plan.ts';
 import type { World } from './world.ts';
 
 /** Beyond the count of missed heartbeats: a young engine's patience, and what a turn takes. */
 const settlingIntervals = 12;
 const turnUs = 5_000;
 /** A machine that has lived unharmed for so long is past its grace, and has registered. */
-const steadyUs = 1_000_000;
+const steady = { us: 1_000_000, counts: 0 };
 /** After the last event that may move a role, for so long, hosts may go without service. */
-const unrestUs = 400_000;
+const unrest = { us: 350_000, counts: 5 };
 /** Later too, for so long: a member that takes the role back in order lets packets wait. */
-const pauseUs = 50_000;
+const pause = { us: 50_000, counts: 0 };
 
 export class Service {
   readonly #world: World;
@@ -55,13 +55,14 @@ export class Service {
     const { plan, machines } = this.#world;
     // A strict group may be without a majority for as long as the faults last.
     if (plan.quorum !== undefined) return this.#served();
-    if (!plan.calm || !plan.takeOverOn.status || quietUs < this.#scaled(unrestUs)) return this.#served();
+    if (!plan.calm || !plan.takeOverOn.status || quietUs < longUs(this.#world.plan, unrest))
+      return this.#served();
     const able = machines.find((machine) => machine.isMember && this.#isAble(machine));
     const end = able === undefined ? undefined : this.#world.hosts.send();
     if (able === undefined || (end !== undefined && typeof end !== 'string' && end.open))
       return this.#served();
     this.#unservedSince ??= this.#now;
-    if (this.#now - this.#unservedSince < this.#scaled(pauseUs)) return undefined;
+    if (this.#now - this.#unservedSince < longUs(this.#world.plan, pause)) return undefined;
     const fate = typeof end === 'string' ? end : `reaches ${end?.id}, which is silent`;
     return `a packet ${fate}, though member ${able.id} could be served`;
   }
@@ -73,17 +74,13 @@ export class Service {
   #isAble(member: Machine): boolean {
     const place = this.#machine(placeOf(this.#world.plan, member.id));
     return [member, place].every(
-      (each) => each !== undefined && this.#now - each.condition.steadySince >= this.#scaled(steadyUs),
+      (each) =>
+        each !== undefined && this.#now - each.condition.steadySince >= longUs(this.#world.plan, steady),
     );
   }
 
   #machine(id: NodeId): Machine | undefined {
     return this.#world.machines.find((machine) => machine.id === id);
-  }
-
-  /** A brisk world's time, in this one. */
-  #scaled(us: number): number {
-    return us * this.#world.plan.tempo.waits;
   }
 
   get #now(): number {

@@ -1,11 +1,14 @@
 /** TCP connections as the kernels keep them: ended by the death of a process, or by a time-out when nothing passes. */
 import type { Machine } from './machine.ts';
+import type { Random } from './random.ts';
 import type { PathPlan } from './wiring.ts';
 import type { World } from './world.ts';
 
 const lookUs = 10_000;
 /** TCP_USER_TIMEOUT of the model. */
 const timeoutUs = 60_000;
+/** TCP_RTO_MIN. */
+const retransmitUs = 200_000;
 
 interface Tether {
   readonly path: PathPlan;
@@ -17,10 +20,12 @@ interface Tether {
 
 export class SimulatedTethers {
   readonly #world: World;
+  readonly #random: Random;
   readonly #all: Tether[] = [];
 
-  constructor(world: World) {
+  constructor(world: World, random: Random) {
     this.#world = world;
+    this.#random = random;
     for (const path of world.plan.paths) {
       const ends = world.machines.filter(({ id }) => path.members.includes(id));
       for (const one of ends) {
@@ -48,10 +53,15 @@ export class SimulatedTethers {
       const boot = tether.boots[side] ?? 0;
       if (!this.#passes(tether)) continue;
       tether.boots = undefined;
-      this.#world.agenda.after(this.#world.random.between(800, 2_400), () =>
-        this.#tell(tether, other, machine, false, boot, true),
-      );
+      const us = this.#world.random.between(800, 2_400) + this.#retransmissionUs();
+      this.#world.agenda.after(us, () => this.#tell(tether, other, machine, false, boot, true));
     }
+  }
+
+  /** The kernel's first retransmission, when the word of the end was lost. */
+  #retransmissionUs(): number {
+    const share = Math.max(this.#world.plan.lossShare, this.#world.network.stormLossShare);
+    return this.#random.chance(share) ? retransmitUs + this.#random.between(0, retransmitUs) : 0;
   }
 
   #look(tether: Tether): void {

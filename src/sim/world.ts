@@ -20,6 +20,7 @@ const preemptCounts = 12;
 const shapeSalt = 59;
 const policySalt = 195;
 const tempoSalt = 401;
+const tetherSalt = 733;
 
 export interface WorldOptions {
   readonly pace?: Pace;
@@ -81,7 +82,7 @@ export class World {
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
     this.checker = new Checker(this);
     this.hosts = new Hosts(this);
-    this.#tethers = new SimulatedTethers(this);
+    this.#tethers = new SimulatedTethers(this, new Random(seed ^ tetherSalt));
   }
 
   run(): Outcome {
@@ -264,6 +265,7 @@ export class World {
     this.network.lossless = true;
     for (const machine of this.machines) {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
+      machine.mendDisk();
       this.network.power(machine.id, true);
       if (machine.alive) machine.check(true);
       else this.up(machine);

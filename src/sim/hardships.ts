@@ -1,0 +1,46 @@
+/**
+ * Faults of slow worlds only: what needs several machines at a time, or lasts. The brisk ones stay, seed by seed, what they
+ * were.
+ */
+import { nodesOf } from './plan.ts';
+import type { World } from './world.ts';
+
+export type Fault = (world: World) => void;
+
+/** Until a reservation of terms is on a slow disk. */
+const slowDiskUs = [50_000, 500_000] as const;
+
+/** Alone they leave the network and the scheduler as they are. */
+export const calmHardships: Readonly<Record<string, Fault>> = {
+  slowDisk: (world) => {
+    const machine = world.random.pick(world.machines);
+    machine.diskUs = [world.span(...slowDiskUs), world.span(...slowDiskUs)];
+    world.after(world.span(100_000, 800_000), () => machine.mendDisk());
+  },
+};
+
+export const roughHardships: Readonly<Record<string, Fault>> = {
+  /** A queue fills up on the way to one machine, or from it: nothing is lost, all of it comes late. */
+  lag: (world) => {
+    const machine = world.random.pick(nodesOf(world.plan));
+    const us = world.span(1_000, 40_000);
+    world.disturb(
+      world.span(20_000, 400_000),
+      () => world.network.lag(machine, us),
+      () => world.network.lag(machine, 0),
+    );
+  },
+  /** Somebody is cut off, and all others are restarted meanwhile: nobody remembers what was promised to whom. */
+  restarts: (world) => {
+    const lonely = world.random.pick(world.plan.members);
+    const begin = (): void => {
+      world.network.isolate(lonely, false);
+      for (const machine of world.machines) {
+        if (machine.id === lonely || !machine.alive) continue;
+        world.down(machine, 'process');
+        world.after(world.random.between(3_000, 20_000), () => world.up(machine));
+      }
+    };
+    world.disturb(world.span(20_000, 400_000), begin, () => world.network.healAll());
+  },
+};
