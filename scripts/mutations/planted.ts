@@ -92,10 +92,10 @@ const proxies: readonly Planted[] = [
     '',
   ),
   bug(
-    'a proxy serves whoever asks, by whatever term',
-    'registry',
-    'if (holdsRole(state) && compareTerms(term, seen) < 0)',
-    'if (holdsRole(state) && compareTerms(term, seen) < -1e12)',
+    'a proxy serves whoever says it is active, by whatever term',
+    'whereabouts',
+    'return standing?.holds && compareTerms(standing.term, this.seen) >= 0;',
+    'return standing?.holds;',
   ),
   bug(
     'a proxy routes to a dead member',
@@ -103,12 +103,7 @@ const proxies: readonly Planted[] = [
     'this.presence.hold();\n    this.#become',
     'this.#become',
   ),
-  bug(
-    'what waited is kept for ever',
-    'proxy-part',
-    "this.#deserted = true;\n    this.presence.release('discard');",
-    'this.#deserted = true;',
-  ),
+  bug('a proxy that begins to serve tells nobody', 'proxy-part', 'if (first) this.announcer.begin();', ''),
 ];
 
 /** Of strict groups. */

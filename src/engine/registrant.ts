@@ -45,6 +45,8 @@ export class Registrant {
   #refusal = untold;
   /** The last refusal: said again, it is no news. */
   #refused: RegistrationCode | undefined;
+  /** How often in a row the proxy was unable. */
+  #refusals = 0;
   #rounds = 0;
   #wasRegistered = false;
 
@@ -136,7 +138,10 @@ export class Registrant {
       context.report({ code: 'registrationRefused', group, member, proxy, why: code, term: message.term });
     }
     this.#refused = code;
-    this.#renew.arm(later(context.now, backOffIntervalsMax * context.config.heartbeatIntervalUs));
+    // What the proxy's kernel refused once it may grant soon.
+    const soon = code === RegistrationCode.unable ? 2 ** this.#refusals++ : backOffIntervalsMax;
+    const intervals = Math.min(soon, backOffIntervalsMax);
+    this.#renew.arm(later(context.now, intervals * context.config.heartbeatIntervalUs));
     // Whoever holds a lower term has only to give it up; the proxy has not failed.
     if (code === RegistrationCode.lowerTerm) return message.term;
     this.#acceptedUntil = undefined;
@@ -165,6 +170,7 @@ export class Registrant {
     this.#heard = this.#said?.state;
     this.#renew.arm(later(context.now, Math.floor(lifetimeUs / 3)));
     this.#refused = undefined;
+    this.#refusals = 0;
     context.emit({ kind: 'resolve', group, node: this.#proxy });
     if (this.#wasRegistered) return;
     this.#wasRegistered = true;
@@ -184,6 +190,7 @@ export class Registrant {
     this.#acceptedUntil = undefined;
     this.#refusal = untold;
     this.#refused = undefined;
+    this.#refusals = 0;
     if (boot !== 0) this.#wasRegistered = false;
     this.#retry.cancel();
     this.#renew.cancel();

@@ -24,6 +24,9 @@ export class Knowledge {
   readonly #world: World;
   /** When `to` last believed a word of `from`, or of a proxy that `from` is served. */
   readonly #heard = new Map<number, number>();
+  /** Whom each has heard since it was started. */
+  readonly #met = new Map<NodeId, Set<NodeId>>();
+  readonly #said = new Map<NodeId, GroupRecord>();
   readonly #known = new Map<NodeId, Term>();
   /** The highest term that somebody was heard to hold or to serve. */
   readonly #servedBy = new Map<NodeId, Term>();
@@ -54,6 +57,7 @@ export class Knowledge {
   started(id: NodeId): void {
     this.#known.delete(id);
     this.#servedBy.delete(id);
+    this.#met.delete(id);
     if (this.#memoryLost) return;
     for (const { member, term, written } of this.#activations)
       if (member === id && written) this.#learn(id, term);
@@ -61,7 +65,9 @@ export class Knowledge {
 
   heard(id: NodeId, message: ControlMessage): void {
     this.#heardOf(message.sender, id);
+    this.#meet(id, message.sender);
     for (const record of message.groups) {
+      this.#said.set(message.sender, record);
       if (record.state === MemberState.active) this.#learn(id, record.term);
       if (record.state === MemberState.active || record.state === MemberState.draining)
         raise(this.#servedBy, id, record.term);
@@ -98,12 +104,28 @@ export class Knowledge {
     return this.#servedBy.get(id) ?? noTerm;
   }
 
+  /** Whether `one` has heard `other` in its present life. */
+  hasMet(one: NodeId, other: NodeId): boolean {
+    return this.#met.get(one)?.has(other) === true;
+  }
+
+  /** What it said of the group last, that anybody heard. */
+  lastWord(id: NodeId): GroupRecord | undefined {
+    return this.#said.get(id);
+  }
+
   silenceUs(from: NodeId, to: NodeId): number {
     return this.#world.agenda.now - (this.#heard.get(pair(from, to)) ?? Number.NEGATIVE_INFINITY);
   }
 
   #last(member: NodeId): Activation | undefined {
     return this.#activations.findLast((each) => each.member === member);
+  }
+
+  #meet(one: NodeId, other: NodeId): void {
+    const met = this.#met.get(one);
+    if (met === undefined) this.#met.set(one, new Set([other]));
+    else met.add(other);
   }
 
   #heardOf(from: NodeId, to: NodeId): void {

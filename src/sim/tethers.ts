@@ -9,6 +9,7 @@ const lookUs = 10_000;
 const timeoutUs = 60_000;
 /** TCP_RTO_MIN. */
 const retransmitUs = 200_000;
+const retransmitMaxUs = 10_000_000;
 
 interface Tether {
   readonly path: PathPlan;
@@ -58,10 +59,12 @@ export class SimulatedTethers {
     }
   }
 
-  /** The kernel's first retransmission, when the word of the end was lost. */
+  /** The kernel says the end again when its word was lost, each time after twice as long. */
   #retransmissionUs(): number {
     const share = Math.max(this.#world.plan.lossShare, this.#world.network.stormLossShare);
-    return this.#random.chance(share) ? retransmitUs + this.#random.between(0, retransmitUs) : 0;
+    let us = 0;
+    for (let wait = retransmitUs; us < retransmitMaxUs && this.#random.chance(share); wait *= 2) us += wait;
+    return us;
   }
 
   #look(tether: Tether): void {

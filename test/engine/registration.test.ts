@@ -178,19 +178,34 @@ describe('a member whose proxy refuses it', () => {
     ]);
   });
 
+  const alone = { 2: { state: MemberState.faulted, term: { counter: 1, member: 1 } } };
+
   test('asks again 64 intervals later, and says a repeated refusal once', () => {
     const play = serving1();
-    const word = round(play, { 2: { state: MemberState.faulted, term: { counter: 1, member: 1 } } });
+    const word = round(play, alone);
     word();
-    answers(play, { code: RegistrationCode.unable });
+    answers(play, { code: RegistrationCode.notYourProxy });
     play.pass(64 * interval - 1, word);
     assert.equal(heard(play).filter(isRequest).length, 0);
     play.pass(1, word);
     assert.deepEqual(heard(play), ['send register to 11 term 1.1 as active']);
-    answers(play, { code: RegistrationCode.unable });
+    answers(play, { code: RegistrationCode.notYourProxy });
     play.pass(interval, word);
     assert.deepEqual(play.take(), []);
     assert.equal(play.state, 'active');
+  });
+
+  test('for a moment asks again sooner, and ever later', () => {
+    const play = serving1();
+    const word = round(play, alone);
+    word();
+    for (const intervals of [1, 2, 4, 8, 16, 32, 64, 64]) {
+      answers(play, { code: RegistrationCode.unable });
+      play.pass(intervals * interval - 1, word);
+      assert.equal(heard(play).filter(isRequest).length, 0, `before ${intervals} intervals`);
+      play.pass(1, word);
+      assert.deepEqual(heard(play), ['send register to 11 term 1.1 as active']);
+    }
   });
 });
 
