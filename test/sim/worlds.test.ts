@@ -21,10 +21,24 @@ describe('worlds that once broke', () => {
   }
 });
 
-test('sixty worlds hold', () => {
+test('sixty worlds hold, brisk ones and slow ones', () => {
   for (let seed = 1_000_000; seed < 1_000_060; seed++) {
-    assert.deepEqual(new World(seed).run().violations, [], `npm run sim -- --seed ${seed} --trace`);
+    assert.deepEqual(new World(seed).run().violations, [], `npm run sim -- --seed ${seed} --brisk --trace`);
+    const slow = new World(seed, { pace: 'slow' }).run();
+    assert.deepEqual(slow.violations, [], `npm run sim -- --seed ${seed} --trace`);
+    assert.ok(slow.worldUs >= 60_000_000);
+    assert.ok(slow.drawn >= 5);
   }
+});
+
+test('a world without some of its faults is another one', () => {
+  const [all, some] = [new Set<number>(), new Set([0, 2])].map((omit) =>
+    new World(2, { pace: 'slow', omit }).run(),
+  );
+  const injected = (faults: Readonly<Record<string, number>> = {}): number =>
+    Object.values(faults).reduce((sum, times) => sum + times, 0);
+  assert.equal(injected(all?.faults), all?.drawn);
+  assert.equal(injected(some?.faults), (some?.drawn ?? 0) - 2);
 });
 
 test('the same seed gives the same world', () => {
