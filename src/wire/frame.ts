@@ -8,6 +8,8 @@ import {
   type Ipv6Address,
   ipv6MulticastMac,
   type MacAddress,
+  solicitedNode,
+  unspecifiedIpv4,
   unspecifiedIpv6,
   zeroMac,
 } from './address.ts';
@@ -123,6 +125,11 @@ export function arpQuestion(
   return arpFrame('request', hostMac, mac, ip, zeroMac, hostIp);
 }
 
+/** "Does anybody have this address?", to all: sender address 0, so that no table changes by it (RFC 5227 §2.1.1). */
+export function arpProbe(mac: MacAddress, ip: Ipv4Address): Uint8Array {
+  return arpFrame('request', broadcastMac, mac, unspecifiedIpv4, zeroMac, ip);
+}
+
 /** The answer to a question from `toIp`. */
 export function arpReply(mac: MacAddress, ip: Ipv4Address, toMac: MacAddress, toIp: Ipv4Address): Uint8Array {
   return arpFrame('reply', toMac, mac, ip, toMac, toIp);
@@ -185,6 +192,14 @@ export function neighbourQuestion(
 ): Uint8Array {
   const message = { kind: 'solicitation', target: hostIp, linkLayer: mac } as const;
   return discoveryFrame(mac, ip, hostMac, hostIp, encodeNeighbourMessage(message, ip, hostIp));
+}
+
+/** "Does anybody have this address?", to its solicited-node group: no source, no link-layer address (RFC 4862 §5.4.2). */
+export function neighbourProbe(mac: MacAddress, ip: Ipv6Address): Uint8Array {
+  const group = solicitedNode(ip);
+  const message = { kind: 'solicitation', target: ip, linkLayer: undefined } as const;
+  const icmp = encodeNeighbourMessage(message, unspecifiedIpv6, group);
+  return discoveryFrame(mac, unspecifiedIpv6, ipv6MulticastMac(group), group, icmp);
 }
 
 function discoveryFrame(

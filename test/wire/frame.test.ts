@@ -7,16 +7,19 @@ import {
   type Ipv6Address,
   ipv6MulticastMac,
   solicitedNode,
+  unspecifiedIpv4,
   unspecifiedIpv6,
 } from '../../src/wire/address.ts';
 import { encodeEthernet, etherType } from '../../src/wire/ethernet.ts';
 import {
   arpAnnouncementReply,
   arpAnnouncementRequest,
+  arpProbe,
   arpQuestion,
   arpReply,
   decodeNeighbourFrame,
   neighbourAdvertisement,
+  neighbourProbe,
   neighbourQuestion,
   unsolicitedAdvertisement,
 } from '../../src/wire/frame.ts';
@@ -152,6 +155,22 @@ test('neighbour discovery builders come back as what they were asked for', () =>
   );
 });
 
+test('a probe asks for the address without a source, so that no table changes (RFC 5227 §2.1.1, RFC 4862 §5.4.2)', () => {
+  const unicast = ipv6.filter((address) => address >> 120n !== 0xffn);
+  fc.assert(
+    fc.property(mac, ipv4, unicast, (own, ip4, ip6) => {
+      assert.deepEqual(value(decodeNeighbourFrame(arpProbe(own, ip4))), {
+        ...{ kind: 'arp', operation: 'request', source: own, destination: broadcastMac },
+        ...{ senderMac: own, senderIp: unspecifiedIpv4, targetMac: 0, targetIp: ip4 },
+      });
+      assert.deepEqual(value(decodeNeighbourFrame(neighbourProbe(own, ip6))), {
+        ...{ kind: 'solicitation', source: own, destination: ipv6MulticastMac(solicitedNode(ip6)) },
+        ...{ senderIp: unspecifiedIpv6, senderMac: undefined, targetIp: ip6 },
+      });
+    }),
+  );
+});
+
 test('every frame cut short is refused', () => {
   refusesTruncations(arpQuestion(nearMac, nearIp, farMac, farIp), decodeNeighbourFrame, ['short']);
   refusesTruncations(neighbourQuestion(nearMac, near6, farMac, far6), decodeNeighbourFrame, ['short']);
@@ -160,6 +179,7 @@ test('every frame cut short is refused', () => {
 test('no bytes make the decoder throw', () => {
   neverThrows(decodeNeighbourFrame, arpQuestion(nearMac, nearIp, farMac, farIp));
   neverThrows(decodeNeighbourFrame, neighbourQuestion(nearMac, near6, farMac, far6));
+  neverThrows(decodeNeighbourFrame, neighbourProbe(nearMac, near6));
 });
 
 test('what RFC 4861 §7.1 calls invalid is refused, with the reason', () => {

@@ -10,11 +10,13 @@ import { unseal } from '../../src/wire/control/seal.ts';
 import { decodeEthernet, encodeEthernet, etherType } from '../../src/wire/ethernet.ts';
 import {
   arpAnnouncementReply,
+  arpProbe,
   arpQuestion,
   arpReply,
   decodeNeighbourFrame,
   type NeighbourFrame,
   neighbourAdvertisement,
+  neighbourProbe,
   neighbourQuestion,
   unsolicitedAdvertisement,
 } from '../../src/wire/frame.ts';
@@ -108,6 +110,23 @@ test('our builders make the frames of the kernel and arping, byte for byte', () 
   const asker = value(decodeIpv6(value(decodeEthernet(answer)).payload)).destination;
   assert.deepEqual(neighbourAdvertisement(farMac, far6, false, nearMac, asker), answer);
   assert.notEqual(asker, near6, 'the kernel asked from its newest address');
+});
+
+test('our probes are those of arping and the kernel, but for what the RFCs leave open', () => {
+  const probed4 = parseIp('192.0.2.9') as Ipv4Address;
+  const probed6 = parseIp('2001:db8::9') as Ipv6Address;
+  // RFC 5227 §2.1.1: the target hardware address is ignored, and should be zeroes; arping says ff:ff:ff:ff:ff:ff.
+  const arping = captured('arp-probe.pcap');
+  arping.fill(0, 32, 38);
+  assert.deepEqual(arpProbe(nearMac, probed4), arping);
+  // The kernel's has a nonce (RFC 7527) behind it, and so another length and another checksum.
+  const [ours, kernels] = [neighbourProbe(nearMac, probed6), captured('solicitation-probe.pcap')];
+  const without = (bytes: Uint8Array): Uint8Array => {
+    const copy = bytes.slice(0, ours.length);
+    for (const offset of [18, 19, 56, 57]) copy[offset] = 0;
+    return copy;
+  };
+  assert.deepEqual(without(ours), without(kernels));
 });
 
 test('every neighbour frame is rebuilt from its parts, byte for byte', () => {

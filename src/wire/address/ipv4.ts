@@ -7,6 +7,7 @@ declare const ipv4Brand: unique symbol;
 export type Ipv4Address = number & { readonly [ipv4Brand]: true };
 
 export const ipv4AddressLength = 4;
+export const unspecifiedIpv4: Ipv4Address = 0 as Ipv4Address;
 
 const octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const ipv4Text = new RegExp(`^${octet}\\.${octet}\\.${octet}\\.${octet}$`);
