@@ -51,6 +51,21 @@ export function neighbourFilter(): SocketFilter {
   ]);
 }
 
+/**
+ * Passes every frame but those that a switch itself sends to its neighbours while its port passes nothing yet: spanning
+ * tree and all else to 01:80:c2:00:.. (IEEE 802.1D §7.12.6), and 01:00:0c:cc:.. (per-VLAN spanning tree, CDP). Not frames with a
+ * VLAN tag: another interface's network.
+ */
+export function trafficFilter(): SocketFilter {
+  return assemble([
+    { load: loadWord, at: vlanTagPresent },
+    { equals: 0, yes: 'next', no: 'drop' },
+    { load: loadWord, at: 0 },
+    { equals: 0x0180_c200, yes: 'drop', no: 'next' },
+    { equals: 0x0100_0ccc, yes: 'drop', no: 'pass' },
+  ]);
+}
+
 /** The steps, then an instruction that passes the whole frame, then one that drops it. */
 function assemble(steps: readonly Step[]): SocketFilter {
   const program = Buffer.alloc((steps.length + 2) * 8);

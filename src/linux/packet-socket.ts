@@ -108,6 +108,13 @@ export class PacketSocket {
     return failure;
   }
 
+  /** Another filter from the next frame on; what waits has passed the one before. Throws OperationError. */
+  filter(filter: SocketFilter): void {
+    const errno = setOption(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, filterProgram(filter));
+    if (errno !== 0)
+      throw new OperationError({ operation: 'attach filter', subject: this.#interface, errno });
+  }
+
   /** Asks the network card for the frames to this multicast address. Throws OperationError. */
   joinMulticast(mac: MacAddress): void {
     const request = Buffer.alloc(16); // struct packet_mreq
