@@ -52,9 +52,28 @@ export interface GroupStatus {
   readonly addresses: readonly string[];
   readonly interface: string;
   readonly healthy: boolean;
+  /** What the first activation since the start waits for; null: for nothing. */
+  readonly waitsFor: 'port' | 'probe' | 'address' | null;
+  /** Null: nobody else has claimed an address. */
+  readonly conflict: ConflictStatus | null;
   readonly checks: readonly CheckStatus[];
   /** The proxy this member registers with, and whether that has accepted it; null without one. */
   readonly proxy: { readonly name: string; readonly registered: boolean } | null;
+}
+
+/** The last claim of another machine for an address of the group, by ARP or neighbour discovery. */
+export interface ConflictStatus {
+  readonly address: string;
+  readonly mac: string;
+  /** Another place of the group, heard while this machine answered; null: a stranger. */
+  readonly member: string | null;
+  readonly interface: string;
+  /** It said so by itself, answered or asked with the address as its own, or only asked whether anybody has it. */
+  readonly how: 'announcement' | 'answer' | 'question' | 'probe';
+  /** CLOCK_MONOTONIC of this machine. */
+  readonly atUs: number;
+  /** All claims for addresses of the group since the start. */
+  readonly claims: number;
 }
 
 export interface VoteStatus {
@@ -80,6 +99,7 @@ export interface ProxiedStatus {
   readonly interface: string;
   /** Packets in the waiting room. */
   readonly held: number;
+  readonly conflict: ConflictStatus | null;
   readonly registrations: readonly {
     readonly member: string;
     readonly state: string;

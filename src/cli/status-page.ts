@@ -33,17 +33,24 @@ export function statusPage(status: Status, nowUs: number): string {
     ...peerRows(status.peers, nowUs),
   ];
   const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...proxied(status), ...votes(status)];
-  parts.push(table(peers));
+  parts.push(...conflicts(status, nowUs), table(peers));
   if (checks.length > 0) parts.push(table([['CHECK', 'STATE', 'LAST RUN'], ...checks]));
   return [...parts, table(facts)].join('\n');
 }
+
+const waits = {
+  nothing: '',
+  port: ', waits for its port',
+  probe: ', asks whether the address is free',
+  address: ', waits for the ADDRESS IN USE',
+};
 
 function groupRow(group: GroupStatus, behind: boolean): string[] {
   const { proxy } = group;
   const registered = proxy === null ? 'none' : `${proxy.name}${proxy.registered ? '' : ' NOT REGISTERED'}`;
   return [
     group.name,
-    group.role,
+    `${group.role}${waits[group.waitsFor ?? 'nothing']}`,
     termOf(group),
     group.active ?? 'nobody known',
     group.healthy ? 'yes' : 'NO',
@@ -76,6 +83,28 @@ function proxied({ proxied: groups }: Status): string[] {
     table([['PROXY OF', 'STATE', 'TERM', 'ANSWERS', 'ROUTES TO', 'WAITING', 'ADDRESSES'], ...rows]),
     table([['PROXY OF', 'REGISTERED', 'AS', 'RUNS OUT IN'], ...registrations]),
   ];
+}
+
+/** Who else claimed the addresses last. */
+function conflicts({ groups, proxied: served }: Status, nowUs: number): string[] {
+  const rows = [...groups, ...served].flatMap(({ name, conflict }) =>
+    conflict === null
+      ? []
+      : [
+          [
+            name,
+            conflict.address,
+            conflict.mac,
+            conflict.member ?? 'a stranger',
+            conflict.how,
+            `${heardAgo(nowUs - conflict.atUs)} ago`,
+            String(conflict.claims),
+            conflict.interface,
+          ],
+        ],
+  );
+  if (rows.length === 0) return [];
+  return [table([['CONFLICT', 'ADDRESS', 'MAC', 'WHOSE', 'HOW', 'LAST', 'CLAIMS', 'ON'], ...rows])];
 }
 
 /** Whom this node has promised strict groups to. */

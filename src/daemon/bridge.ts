@@ -6,6 +6,7 @@
 import type { EngineConfig } from '../engine/config.ts';
 import type { MemberStateName, ProxyStateName, Report } from '../engine/effect.ts';
 import type { GroupId, MemberState, NodeId, PathId } from '../wire/control/message.ts';
+import type { ClaimKind } from './reactor/claim.ts';
 
 /** Everything the reactor needs, resolved from the configuration for this node. Addresses are text: see wire/address. */
 export interface ReactorConfig {
@@ -88,6 +89,8 @@ export type FromReactor =
   | { readonly kind: 'reserveTerms'; readonly ceiling: number }
   /** Proxy: the group's packets are to go to this node, 0: nowhere. Answered by 'routed'. */
   | { readonly kind: 'route'; readonly group: GroupId; readonly to: NodeId | 0 }
+  /** The kernel is to ask for the physical addresses of these, on this interface. */
+  | { readonly kind: 'ask'; readonly interface: string; readonly addresses: readonly string[] }
   /** The next hop's physical address is to be learnt now. */
   | { readonly kind: 'resolve'; readonly group: GroupId; readonly node: NodeId }
   /** These addresses were given up: applications' connections on them are to be destroyed. */
@@ -99,10 +102,33 @@ export type FromReactor =
 /** What the reactor itself notices, beside the engine's reports. */
 export type ReactorReport =
   | { readonly code: 'carrier'; readonly interface: string; readonly up: boolean }
-  | { readonly code: 'foreignClaim'; readonly group: GroupId; readonly address: string; readonly mac: string }
+  | {
+      readonly code: 'foreignClaim';
+      readonly group: GroupId;
+      readonly address: string;
+      readonly mac: string;
+      readonly interface: string;
+      readonly how: ClaimKind;
+      /** Claims since the last report of this MAC with this address. */
+      readonly count: number;
+    }
   | { readonly code: 'restored'; readonly what: string }
   | { readonly code: 'lapse'; readonly lateUs: number }
   | { readonly code: 'trouble'; readonly operation: string; readonly message: string };
+
+/** The last claim by another machine for an address of a group. */
+export interface ConflictStatus {
+  readonly address: string;
+  readonly mac: string;
+  /** Another place of the group, heard while it was answered for here; 0: a stranger. */
+  readonly member: NodeId | 0;
+  readonly interface: string;
+  readonly how: ClaimKind;
+  /** CLOCK_MONOTONIC, microseconds. */
+  readonly atUs: number;
+  /** All claims for addresses of the group since the start. */
+  readonly claims: number;
+}
 
 export interface ReactorStatus {
   readonly leaseHeld: boolean;
@@ -118,6 +144,10 @@ export interface ReactorStatus {
     readonly termMember: NodeId;
     readonly active: NodeId | 0;
     readonly healthy: boolean;
+    /** What the first activation waits for; null: for nothing. */
+    readonly waitsFor: 'port' | 'probe' | 'address' | null;
+    /** Null: nobody else claimed an address. */
+    readonly conflict: ConflictStatus | null;
     /** Null: without a proxy. */
     readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];
@@ -129,6 +159,7 @@ export interface ReactorStatus {
     readonly termCounter: number;
     readonly termMember: NodeId;
     readonly held: number;
+    readonly conflict: ConflictStatus | null;
     readonly registrations: readonly {
       readonly member: NodeId;
       readonly state: MemberState;

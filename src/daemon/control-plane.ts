@@ -81,6 +81,8 @@ export class ControlPlane implements ControlSurface {
         if (this.#routes.route(group, to)) this.#parts.post({ kind: 'routed', group, to });
         return;
       }
+      case 'ask':
+        return this.#routes.ask(message.interface, message.addresses);
       case 'resolve':
         return this.#routes.resolve(message.group, message.node);
       case 'yielded':

@@ -18,7 +18,7 @@ type Aspect = readonly [name: string, of: (config: ResolvedConfig) => unknown];
 const live: readonly Aspect[] = [
   ['log', ({ control }) => control.logLevel],
   ['heartbeat', ({ reactor: { engine } }) => [engine.heartbeatIntervalUs, engine.missCount]],
-  ['startup', ({ reactor: { engine } }) => engine.startupGraceUs],
+  ['startup', ({ reactor: { engine: e } }) => [e.startupGraceUs, e.probeUs, e.silentPortUs]],
   ['announce', ({ reactor: { engine } }) => [engine.announceScheduleUs, engine.defendIntervalUs]],
   ['switchover', ({ reactor: { engine } }) => [engine.drainUs, engine.switchoverTimeoutUs]],
   ['proxy', ({ reactor: { engine } }) => [engine.registrationUs, engine.stragglersUs]],

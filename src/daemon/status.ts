@@ -58,6 +58,8 @@ function groupStatus(
       addresses: group.addresses,
       interface: group.interface,
       healthy: state.healthy,
+      waitsFor: state.waitsFor,
+      conflict: conflictStatus(state.conflict, names),
       checks: health.status(group.id),
       proxy: state.proxy && {
         name: memberName(names, state.proxy.id),
@@ -82,6 +84,7 @@ function proxiedStatus(reactor: ReactorStatus, group: ControlProxied, names: Nam
       addresses: group.addresses,
       interface: group.interface,
       held: state.held,
+      conflict: conflictStatus(state.conflict, names),
       registrations: state.registrations.map(({ member, state: number, remainingUs }) => ({
         member: memberName(names, member),
         state: states.get(number) ?? String(number),
@@ -89,6 +92,14 @@ function proxiedStatus(reactor: ReactorStatus, group: ControlProxied, names: Nam
       })),
     },
   ];
+}
+
+function conflictStatus(
+  conflict: ReactorStatus['groups'][number]['conflict'],
+  names: Names,
+): GroupStatus['conflict'] {
+  if (conflict === null) return null;
+  return { ...conflict, member: conflict.member === 0 ? null : memberName(names, conflict.member) };
 }
 
 function voteStatus(vote: ReactorStatus['votes'][number], names: Names): VoteStatus {

@@ -1,8 +1,19 @@
-/** Announcements while active: the first, the repetitions, and those that evidence asks for. Never after the role is lost. */
-import type { GroupId, Term } from '../wire/control/message.ts';
+/**
+ * Announcements while active: the first, the repetitions, those that evidence asks for, and those against somebody else's
+ * claim. Never after the role is lost.
+ *
+ * Claims are answered by RFC 5227 §2.4 (c), which gives nothing up, with a bound of its own: a claim that comes within
+ * `defendIntervalUs` of our last word is answered when that is over, so that hosts do not keep the other's word; and in a
+ * contest that goes on, the interval doubles with each answer, up to `contestMax` of them. So two machines that both defend
+ * an address for ever exchange one announcement each per `contestMax` intervals in the end.
+ */
+import type { GroupId, NodeId, Term } from '../wire/control/message.ts';
 import type { Context } from './context.ts';
 import { type Instant, later } from './time.ts';
 import type { Timer } from './timers.ts';
+
+/** The longest interval between two answers of a contest, in `defendIntervalUs`. A rest of two intervals ends it. */
+const contestMax = 64;
 
 export class Announcer {
   readonly #context: Context;
@@ -10,10 +21,14 @@ export class Announcer {
   readonly #term: () => Term;
   readonly #repeat: Timer;
   readonly #defence: Timer;
+  readonly #contest: Timer;
   #begun: Instant | undefined;
   #round = 0;
   #defended: Instant | undefined;
-  #ask = false;
+  /** The last claim of the contest, and the interval in `defendIntervalUs` that its next answer keeps. */
+  #claimed: Instant | undefined;
+  #contestIntervals = 1;
+  #noted: Instant | undefined;
 
   constructor(context: Context, group: GroupId, term: () => Term) {
     this.#context = context;
@@ -21,6 +36,7 @@ export class Announcer {
     this.#term = term;
     this.#repeat = context.timers.create('announce', () => this.#again());
     this.#defence = context.timers.create('defend', () => this.#defend());
+    this.#contest = context.timers.create('contest', () => this.#answer());
   }
 
   /** The first announcement of an activation. The caller reports it by `reportFirst` when everything urgent is said. */
@@ -38,21 +54,37 @@ export class Announcer {
 
   cancel(): void {
     this.#begun = undefined;
-    this.#repeat.cancel();
-    this.#defence.cancel();
+    this.#claimed = undefined;
+    for (const timer of [this.#repeat, this.#defence, this.#contest]) timer.cancel();
   }
 
-  /**
-   * Hosts may have been told otherwise. At most one answer per `defendIntervalUs`; what comes sooner is answered when the
-   * interval is over, so that the last word is ours and two claimants still cannot storm.
-   */
-  defend(ask: boolean): void {
+  /** Hosts may have been told otherwise: all is said again, at most once per `defendIntervalUs`. */
+  defend(): void {
     if (this.#begun === undefined) return;
-    this.#ask ||= ask;
-    const { now, config } = this.#context;
-    const next = this.#defended === undefined ? now : later(this.#defended, config.defendIntervalUs);
-    if (next > now) this.#defence.arm(next);
+    const next = this.#after(1);
+    if (next > this.#context.now) this.#defence.arm(next);
     else this.#defend();
+  }
+
+  /** Somebody else claims an address. `by`: another place of the group, or 0. */
+  contest(by: NodeId | 0): void {
+    this.noteClaim(by);
+    if (this.#begun === undefined) return;
+    const { now, config } = this.#context;
+    const restUs = 2 * this.#contestIntervals * config.defendIntervalUs;
+    if (this.#claimed === undefined || now - this.#claimed > restUs) this.#contestIntervals = 1;
+    this.#claimed = now;
+    const next = this.#after(this.#contestIntervals);
+    if (next > now) this.#contest.arm(next);
+    else this.#answer();
+  }
+
+  /** Another place's claim is reported at most once per `defendIntervalUs`. */
+  noteClaim(by: NodeId | 0): void {
+    const { now, config } = this.#context;
+    if (by === 0 || (this.#noted !== undefined && now < later(this.#noted, config.defendIntervalUs))) return;
+    this.#noted = now;
+    this.#context.report({ code: 'claimed', group: this.#group, member: by });
   }
 
   /** The schedule changed: what is still to come follows the new one. */
@@ -69,9 +101,24 @@ export class Announcer {
 
   #defend(): void {
     this.#defended = this.#context.now;
-    this.#context.emit({ kind: 'announce', group: this.#group, ask: this.#ask });
-    this.#ask = false;
+    this.#defence.cancel();
+    this.#contest.cancel();
+    this.#context.emit({ kind: 'announce', group: this.#group, ask: true });
     this.#report();
+  }
+
+  #answer(): void {
+    this.#defended = this.#context.now;
+    this.#contestIntervals = Math.min(2 * this.#contestIntervals, contestMax);
+    this.#contest.cancel();
+    this.#context.emit({ kind: 'announce', group: this.#group, ask: false });
+    this.#report();
+  }
+
+  /** So many intervals after our last defence. */
+  #after(intervals: number): Instant {
+    const { now, config } = this.#context;
+    return this.#defended === undefined ? now : later(this.#defended, intervals * config.defendIntervalUs);
   }
 
   #arm(): void {

@@ -11,6 +11,13 @@ export interface EngineConfig {
   /** How long a start waits for paths that pass no traffic before it believes it is alone, microseconds. */
   readonly startupGraceUs: number;
   /**
+   * How long it is asked, before the first activation of this life, whether somebody has the addresses, microseconds; 0:
+   * not at all. Only where nobody is known to be active.
+   */
+  readonly probeUs: number;
+  /** How long that activation waits at most for a port with carrier that has passed no frame yet, microseconds; 0: not. */
+  readonly silentPortUs: number;
+  /**
    * For so long after its start a member grants silent peers ten intervals more, microseconds: machines that are being
    * set up stand still for moments, and a member that has hardly heard anybody yet is no judge of that.
    */
@@ -21,7 +28,7 @@ export interface EngineConfig {
   readonly switchoverTimeoutUs: number;
   /** When the announcement is repeated after a takeover, microseconds since the first. */
   readonly announceScheduleUs: readonly number[];
-  /** The least time between two defences of a claimed address, microseconds (RFC 5227 §2.4 in spirit). */
+  /** The least time between two defences of a claimed address, microseconds (RFC 5227 §2.4 in spirit); see `announcer.ts`. */
   readonly defendIntervalUs: number;
   /** How many term counters one reservation on disk covers. */
   readonly termBlock: number;

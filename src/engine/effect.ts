@@ -1,4 +1,5 @@
 /** Everything the engine asks for. The reactor carries them out in order, in the same turn. */
+import type { IpAddress, MacAddress } from '../wire/address.ts';
 import type {
   ControlType,
   GroupId,
@@ -38,7 +39,12 @@ export type Effect =
   | { readonly kind: 'yield'; readonly group: GroupId }
   /** Begin or stop answering ARP and ND for the group's addresses. */
   | { readonly kind: 'answer'; readonly group: GroupId; readonly on: boolean }
-  /** Announce each address; `ask`: also put the unicast question to every neighbour known. */
+  /** Ask the LAN once whether anybody has one of the group's addresses. Whoever does is told by the event 'claim'. */
+  | { readonly kind: 'probe'; readonly group: GroupId }
+  /**
+   * `ask`: announce each address, and put the unicast question to every neighbour known. Otherwise only what was claimed
+   * by others since the last announcement.
+   */
   | { readonly kind: 'announce'; readonly group: GroupId; readonly ask: boolean }
   /** Old active, planned: send new packets for the group on to the successor; 0 ends it. */
   | { readonly kind: 'forward'; readonly group: GroupId; readonly to: NodeId | 0 }
@@ -78,7 +84,18 @@ export type Report =
       readonly why: string;
     }
   | { readonly code: 'announced'; readonly group: GroupId; readonly term: Term; readonly round: number }
-  | { readonly code: 'claimed'; readonly group: GroupId; readonly member: NodeId | 0 }
+  /** Another place of the group claims an address that we hold. */
+  | { readonly code: 'claimed'; readonly group: GroupId; readonly member: NodeId }
+  /** Before our first activation: somebody (a member, or 0) has the address already. Once for each MAC. */
+  | {
+      readonly code: 'addressInUse';
+      readonly group: GroupId;
+      readonly member: NodeId | 0;
+      readonly address: IpAddress;
+      readonly mac: MacAddress;
+    }
+  /** Our first activation waits for the first frame of a port that has carrier. */
+  | { readonly code: 'waitsForPort'; readonly group: GroupId }
   | { readonly code: 'unreservedTerm'; readonly group: GroupId; readonly term: Term }
   | { readonly code: 'leaseLost'; readonly group: GroupId }
   /** Strict groups: the promises of a majority ran out under us. */

@@ -49,7 +49,8 @@ export function elect(member: Member, graceOver: boolean): void {
   const due = later(from, waitOf(member, graceOver));
   const at = instant(Math.max(due, member.notBefore));
   if (context.now < at) member.turn.arm(at);
-  else if (member.entitled) member.acquire(cause);
+  // Whoever has known somebody active does not lose time over the question whether there is anybody.
+  else if ((member.lastActive !== 0 || member.debut.isReady()) && member.entitled) member.acquire(cause);
 }
 
 type Cause = TakeoverCause | 'startup' | 'again';
@@ -99,8 +100,8 @@ function waitOf(member: Member, graceOver: boolean): number {
   });
   // Those that stood by before us have the ranks up to the group's size.
   const ranks = settled.length > 0 ? member.config.members.length * slot : 0;
-  // A newcomer ahead of us may still be in its grace, which began before ours ended; it acts when that is over.
-  return ahead.length === 0 ? ranks : ranks + config.startupGraceUs + ahead.length * slot;
+  // A newcomer ahead of us may still be in its grace, which began before ours ended; then it probes, and acts.
+  return ahead.length === 0 ? ranks : ranks + config.startupGraceUs + config.probeUs + ahead.length * slot;
 }
 
 /**

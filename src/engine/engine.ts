@@ -189,8 +189,14 @@ export class Engine {
         this.#groups.get(event.group)?.operator(event.target);
         break;
       case 'claim':
-        this.#groups.get(event.group)?.claimed(event.member);
+        this.#groups.get(event.group)?.claimed(event);
         this.#proxies.get(event.group)?.claimed(event.member);
+        break;
+      case 'rival':
+        this.#groups.get(event.group)?.member.debut.rivalled();
+        break;
+      case 'port':
+        this.#groups.get(event.group)?.member.debut.port(event.passes);
         break;
       case 'evidence':
         this.#groups.get(event.group)?.evidence();

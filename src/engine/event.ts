@@ -1,4 +1,5 @@
 /** Everything that can happen to the engine. The reactor (or the simulator) feeds these in the order they arrived. */
+import type { IpAddress, MacAddress } from '../wire/address.ts';
 import type { BootNonce, ControlMessage, GroupId, NodeId, PathId } from '../wire/control/message.ts';
 
 export type Event =
@@ -39,6 +40,16 @@ export type Event =
   /** Leave in order: hand over what is held, then say goodbye. */
   | { readonly kind: 'stop' }
   /** Someone whose MAC is not ours sent ARP/ND claiming an address of the group. `member`: whose MAC it is, or 0. */
-  | { readonly kind: 'claim'; readonly group: GroupId; readonly member: NodeId | 0 }
+  | {
+      readonly kind: 'claim';
+      readonly group: GroupId;
+      readonly member: NodeId | 0;
+      readonly address: IpAddress;
+      readonly mac: MacAddress;
+    }
+  /** Someone whose MAC is lower than ours asks whether anybody has an address of the group: he wants it himself. */
+  | { readonly kind: 'rival'; readonly group: GroupId }
+  /** The group's interface got carrier and has passed no frame since, or has passed the first one. */
+  | { readonly kind: 'port'; readonly group: GroupId; readonly passes: boolean }
   /** Evidence that hosts may have missed an announcement: a clock gap, the LAN's carrier came back. */
   | { readonly kind: 'evidence'; readonly group: GroupId; readonly reason: 'clockGap' | 'carrierReturned' };

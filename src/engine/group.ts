@@ -10,6 +10,7 @@ import {
 import type { GroupConfig } from './config.ts';
 import { type Context, slotUs } from './context.ts';
 import { elect } from './election.ts';
+import type { Event } from './event.ts';
 import { Member } from './member.ts';
 import type { PeerWatch } from './peer.ts';
 import { Quorum } from './quorum.ts';
@@ -58,7 +59,7 @@ export class Group {
     if (!standing.note(record) || !standing.holds) return;
     if (!member.holds && member.state !== 'acquiring') return;
     if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer.id);
-    else member.announcer.defend(true);
+    else member.announcer.defend();
   }
 
   /** Whether this node says to `peer` what it is in the group: to members, and to every proxy. */
@@ -193,14 +194,14 @@ export class Group {
     this.#requests.operator(target);
   }
 
-  claimed(by: NodeId | 0): void {
-    const { member } = this;
-    this.#context.report({ code: 'claimed', group: member.id, member: by });
-    if (member.holds) member.announcer.defend(false);
+  claimed({ member: by, address, mac }: Extract<Event, { kind: 'claim' }>): void {
+    const { debut, holds, announcer } = this.member;
+    debut.claimed(by, address, mac);
+    if (holds) announcer.contest(by);
   }
 
   evidence(): void {
-    if (this.member.holds) this.member.announcer.defend(true);
+    if (this.member.holds) this.member.announcer.defend();
   }
 
   /** A peer is heard again. It may have been active meanwhile, and may have given that up before we heard of it. */
@@ -242,6 +243,7 @@ export class Group {
     this.#switchover.review();
     if (member.state === 'active') this.#reviewActive();
     elect(member, graceOver);
+    member.debut.settle();
     member.quorum?.settle();
     this.#requests.review();
     if (member.state === 'stopped') member.registrant?.withdraw();

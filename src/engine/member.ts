@@ -12,6 +12,7 @@ import {
 import { Announcer } from './announcer.ts';
 import type { GroupConfig } from './config.ts';
 import type { Context } from './context.ts';
+import { Debut } from './debut.ts';
 import type { MemberStateName } from './effect.ts';
 import type { PeerWatch } from './peer.ts';
 import type { Quorum } from './quorum.ts';
@@ -35,6 +36,8 @@ const wireStates: Record<MemberStateName, MemberState> = {
 export class Member {
   readonly context: Context;
   readonly announcer: Announcer;
+  /** What our first activation waits for. */
+  readonly debut: Debut;
   /** Our part towards our proxy; undefined without one. */
   readonly registrant: Registrant | undefined;
   /** Wakes the loop when our turn may come; `elect` does the rest at the end of that turn. */
@@ -68,6 +71,7 @@ export class Member {
     this.config = config;
     this.peers = context.detector.peers.filter(({ id }) => config.members.some((member) => member.id === id));
     this.announcer = new Announcer(context, config.id, () => this.held);
+    this.debut = new Debut(context, config.id);
     this.turn = context.timers.create('turn', () => {});
     this.registrant = config.proxy === 0 ? undefined : new Registrant(this, config.proxy);
   }

@@ -114,7 +114,7 @@ export class ProxyServer {
     if (!standing.note(record) || !part.open) return;
     const order = compareTerms(record.term, part.term);
     // It spoke for a term that is over: hosts may have heard that last.
-    if (order < 0 && standing.holds && this.#whereabouts.isElsewhere(peer.id)) part.announcer.defend(true);
+    if (order < 0 && standing.holds && this.#whereabouts.isElsewhere(peer.id)) part.announcer.defend();
     if (order <= 0) return;
     // Hearsay of a higher term is no reason to fall silent, unless our own member says it, and not because we told it;
     // and one whose member is registered here will be served here.
@@ -167,14 +167,15 @@ export class ProxyServer {
 
   /** ARP or neighbour discovery of another MAC for an address. `by`: whose it is, or 0. */
   claimed(by: NodeId | 0): void {
-    this.#context.report({ code: 'claimed', group: this.id, member: by });
-    if (!this.#part.presence.answers) return;
-    if (this.#whereabouts.isElsewhere(by)) this.#part.hush();
-    else this.#part.announcer.defend(false);
+    const { presence, announcer } = this.#part;
+    if (!presence.answers) return;
+    if (!this.#whereabouts.isElsewhere(by)) return announcer.contest(by);
+    announcer.noteClaim(by);
+    this.#part.hush();
   }
 
   evidence(): void {
-    if (this.#part.presence.answers) this.#part.announcer.defend(true);
+    if (this.#part.presence.answers) this.#part.announcer.defend();
   }
 
   /** A peer is heard again. If it is another place, it may have spoken meanwhile, and not any more when we heard it. */

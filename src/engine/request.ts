@@ -43,7 +43,7 @@ export class Requests {
     const member = this.#member;
     if (member.state === 'active') this.#give(target, 'switchover');
     else if (member.state === 'draining') this.#failed('a switchover is under way');
-    else this.#ask(target);
+    else if (target !== member.context.config.self || !member.debut.force()) this.#ask(target);
   }
 
   /** A request of another member, about the term we hold. */

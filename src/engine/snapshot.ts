@@ -1,6 +1,7 @@
 /** What an engine believes at a moment, for an operator: who is what in each group, and who can be heard. */
 import type { GroupId, NodeId, PathId, Term } from '../wire/control/message.ts';
 import type { Context } from './context.ts';
+import type { DebutWait } from './debut.ts';
 import type { MemberStateName } from './effect.ts';
 import type { Group } from './group.ts';
 import type { ProxyServer, ProxySnapshot } from './proxy-server.ts';
@@ -15,6 +16,8 @@ export interface EngineSnapshot {
     /** Who is believed active; 0: nobody. */
     readonly active: NodeId | 0;
     readonly healthy: boolean;
+    /** What the first activation waits for; null: for nothing. */
+    readonly waitsFor: DebutWait | null;
     /** Null: without a proxy. */
     readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];
@@ -46,6 +49,7 @@ export function snapshotOf(
       term: member.term,
       active: member.holds ? config.self : (member.activePeer?.id ?? member.servedBy?.member ?? 0),
       healthy: member.healthy,
+      waitsFor: member.debut.waitsFor ?? null,
       proxy:
         member.registrant === undefined
           ? null

@@ -14,7 +14,7 @@ export const transitions: readonly Transition[] = [
   {
     from: 'starting',
     to: 'acquiring',
-    when: 'the start-up grace is over, nobody is active, and it is our turn',
+    when: 'the start-up grace is over, nobody is active, it is our turn, our port passes traffic, and nobody has the address',
   },
   { from: 'starting', to: 'faulted', when: 'our own checks fail, or our proxy has not accepted us in time' },
   { from: 'starting', to: 'stopped', when: 'the daemon stops in order' },

@@ -35,6 +35,8 @@ function member(name: string, role: GroupStatus['role'], proxy: string, register
     addresses: [],
     interface: 'seg0',
     healthy: true,
+    waitsFor: null,
+    conflict: null,
   };
   return status(name, { groups: [{ ...group, checks: [], proxy: { name: proxy, registered } }] });
 }
@@ -42,7 +44,7 @@ function member(name: string, role: GroupStatus['role'], proxy: string, register
 function proxy(name: string, serves: string | null): Status {
   const answering = serves !== null;
   const group = { name: 'web', role: answering ? 'serving' : 'idle', answering, routesTo: serves } as const;
-  const rest = { term, addresses: [], interface: 'lan0', held: 0, registrations: [] };
+  const rest = { term, addresses: [], interface: 'lan0', held: 0, conflict: null, registrations: [] };
   return status(name, { proxied: [{ ...group, ...rest } satisfies ProxiedStatus] });
 }
 

@@ -13,6 +13,8 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
     heartbeatIntervalUs: plan.intervalUs,
     missCount: plan.missCount,
     startupGraceUs: 300_000 * waits,
+    probeUs: 0,
+    silentPortUs: 0,
     settleUs: 300_000 * waits,
     drainUs: plan.drainUs,
     switchoverTimeoutUs: 300_000 * waits,

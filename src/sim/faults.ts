@@ -1,5 +1,6 @@
 /** What goes wrong, and what operators do. Each fault says its name, so that a run can tell what it went through. */
 import { calmHardships, type Fault, roughHardships } from './hardships.ts';
+import { claimBy } from './lan.ts';
 import type { Machine } from './machine.ts';
 import { group, lanOf, nodesOf, type Plan } from './plan.ts';
 import type { World } from './world.ts';
@@ -24,7 +25,7 @@ const calmFaults: Readonly<Record<string, Fault>> = {
     machine?.check(false);
     world.after(world.span(1_000, 300_000), () => machine?.check(true));
   },
-  claim: (world) => anyAlive(world)?.tell({ kind: 'claim', group, member: 0 }),
+  claim: (world) => anyAlive(world)?.tell(claimBy(0)),
   evidence: (world) => anyAlive(world)?.tell({ kind: 'evidence', group, reason: 'clockGap' }),
 };
 

@@ -12,6 +12,7 @@ import { Condition } from './condition.ts';
 import { engineConfig } from './engine-config.ts';
 import { SimulatedFence } from './fence.ts';
 import { Front } from './front.ts';
+import { claimBy } from './lan.ts';
 import { group } from './plan.ts';
 import { Sockets } from './sockets.ts';
 import type { World } from './world.ts';
@@ -150,7 +151,7 @@ export class Machine {
     const { now } = this.#world.agenda;
     if (!this.alive || !this.#front.answers || now - this.#claimedAt < claimIntervalUs) return;
     this.#claimedAt = now;
-    this.tell({ kind: 'claim', group, member: from });
+    this.tell(claimBy(from));
     this.#world.checker.heardAnnouncement(this, from);
   }
 
@@ -274,6 +275,8 @@ export class Machine {
         this.#front.perform(effect);
         if (effect.on) this.#world.checker.spoke(this, 'answers');
         return this.#world.checker.voicesChanged(this);
+      case 'probe':
+        return;
       case 'announce':
         this.#world.checker.spoke(this, 'announces');
         return this.#world.announced(this);

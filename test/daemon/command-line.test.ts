@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import type { Status } from '../../src/api/types.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { groupId } from '../../src/daemon/config/identity.ts';
+import { quietGroup } from './reactor-double.ts';
 import { DaemonRig } from './running-daemon.ts';
 
 interface Result {
@@ -44,7 +45,7 @@ function show(rig: DaemonRig, active: number): void {
         termMember: active,
         active,
         healthy: true,
-        proxy: null,
+        ...quietGroup,
       },
     ],
     peers: [{ id: 2, up: true, paths: [{ id: 1, up: true, tether: true, lastHeardUs: 0 }] }],

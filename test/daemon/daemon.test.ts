@@ -16,6 +16,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import type { Occurrence, Status } from '../../src/api/types.ts';
 import { groupId } from '../../src/daemon/config/identity.ts';
+import { quietGroup } from './reactor-double.ts';
 import { DaemonRig } from './running-daemon.ts';
 
 const web = groupId('web');
@@ -129,7 +130,7 @@ test('status joins the reactor’s numbers with names', async (context) => {
     leaseHeld: true,
     refused: { forged: 2 },
     groups: [
-      { id: web, state: 'active', termCounter: 7, termMember: 1, active: 1, healthy: true, proxy: null },
+      { id: web, state: 'active', termCounter: 7, termMember: 1, active: 1, healthy: true, ...quietGroup },
     ],
     peers: [
       {
@@ -156,7 +157,7 @@ test('status joins the reactor’s numbers with names', async (context) => {
       addresses: ['192.0.2.10', '2001:db8:0:1::10'],
       interface: 'lan0',
       healthy: true,
-      proxy: null,
+      ...quietGroup,
       checks: [],
     },
   ]);

@@ -16,6 +16,9 @@ export const quietStatus: ReactorStatus = {
   peers: [],
 };
 
+/** Of a group: what there mostly is not. */
+export const quietGroup = { waitsFor: null, conflict: null, proxy: null } as const;
+
 export class ReactorDouble {
   readonly received: ToReactor[] = [];
   status: ReactorStatus = quietStatus;

@@ -1,5 +1,6 @@
 /** What an engine asks for, as short lines. */
 import type { Effect, Report } from '../../src/engine/effect.ts';
+import { formatIp, formatMac } from '../../src/wire/address.ts';
 import {
   ControlType,
   MemberState,
@@ -31,6 +32,8 @@ export function inWords(effect: Effect): string {
       return 'yield';
     case 'answer':
       return `answer ${effect.on ? 'on' : 'off'}`;
+    case 'probe':
+      return 'probe';
     case 'announce':
       return `announce${effect.ask ? ' and ask' : ''}`;
     case 'forward':
@@ -80,6 +83,10 @@ function reportInWords(report: Report): string {
       return `announced ${report.round}`;
     case 'claimed':
       return `claimed ${report.member}`;
+    case 'addressInUse':
+      return `addressInUse ${formatIp(report.address)} ${formatMac(report.mac)} ${report.member}`;
+    case 'waitsForPort':
+      return report.code;
     case 'unreservedTerm':
       return `unreserved ${report.term.counter}`;
     case 'leaseLost':

@@ -48,8 +48,8 @@ describe('a proxy whose member becomes active', () => {
     play.give({ kind: 'evidence', group, reason: 'carrierReturned' });
     assert.deepEqual(play.take(), ['announce and ask', 'announced 1']);
     play.pass(100_000, settle(play));
-    play.give({ kind: 'claim', group, member: 0 });
-    assert.deepEqual(play.take(), ['claimed 0', 'announce', 'announced 1']);
+    play.claim(0);
+    assert.deepEqual(play.take(), ['announce', 'announced 1']);
   });
 
   test('serves by what its heartbeats say, too, once it is registered', () => {

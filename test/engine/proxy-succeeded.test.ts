@@ -12,7 +12,7 @@ import {
   waitingRoom,
 } from './at-proxy.ts';
 import { idle, oneSidedConfig, proxy, proxyConfig, serving, waiting } from './proxied.ts';
-import { active, group, patience, slot, standby } from './rehearsal.ts';
+import { active, patience, slot, standby } from './rehearsal.ts';
 
 describe('a proxy that is succeeded falls silent at once and sends on what still comes', () => {
   const silent = [
@@ -41,13 +41,13 @@ describe('a proxy that is succeeded falls silent at once and sends on what still
   test('by the announcement it hears: silent for a slot, and then on, if it was not true', () => {
     const play = servingOne();
     play.pass(slot, settle(play));
-    play.give({ kind: 'claim', group, member: 12 });
+    play.claim(12);
     assert.deepEqual(play.take(), ['claimed 12', 'answer off']);
     play.pass(slot - 1, settle(play));
     assert.deepEqual(play.take(), []);
     play.pass(1, settle(play));
     assert.deepEqual(play.take(), ['answer on', 'announce and ask', 'announced 0']);
-    play.give({ kind: 'claim', group, member: 12 });
+    play.claim(12);
     play.take();
     play.says(12, serving(6, 2));
     assert.deepEqual(

@@ -3,6 +3,7 @@ import type { EngineConfig, GroupConfig } from '../../src/engine/config.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Event } from '../../src/engine/event.ts';
 import { instant, later } from '../../src/engine/time.ts';
+import { type MacAddress, parseIp } from '../../src/wire/address.ts';
 import {
   type ControlMessage,
   ControlType,
@@ -43,6 +44,8 @@ export function engineConfig(
     heartbeatIntervalUs: interval,
     missCount: 3,
     startupGraceUs: 1_000_000,
+    probeUs: 0,
+    silentPortUs: 0,
     settleUs: 0,
     drainUs: 5000,
     switchoverTimeoutUs: 1_000_000,
@@ -145,6 +148,13 @@ export class Rehearsal {
   give(event: Event): void {
     this.engine.handle(event, this.now);
     this.#collect();
+  }
+
+  /** ARP or neighbour discovery says that the address is another's: `by`'s, or a stranger's (0). */
+  claim(by: NodeId | 0, mac = 0x0200_5e00_5300 + by): void {
+    const address = parseIp('192.0.2.10');
+    if (address !== undefined)
+      this.give({ kind: 'claim', group, member: by, address, mac: mac as MacAddress });
   }
 
   says(peer: NodeId, word: Word): void {

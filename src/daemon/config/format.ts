@@ -11,7 +11,7 @@ export interface ConfigFile {
   readonly log: { readonly level: LogLevel };
   readonly heartbeat: { readonly intervalMs: number; readonly misses: number };
   readonly lease: { readonly leaseMs?: number | undefined; readonly renewMs: number };
-  readonly startup: { readonly graceMs: number };
+  readonly startup: { readonly graceMs: number; readonly probeMs: number; readonly silentPortMs: number };
   readonly realtime: { readonly fifoPriority: number } | false;
   readonly announce: { readonly scheduleMs: readonly number[]; readonly defendIntervalMs: number };
   readonly switchover: { readonly drainMs: number; readonly timeoutMs: number; readonly holdBytes: number };

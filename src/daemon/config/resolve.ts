@@ -128,6 +128,8 @@ function engineConfig(file: ConfigFile, own: NamedGroups, proxied: NamedGroups):
     heartbeatIntervalUs: microseconds(file.heartbeat.intervalMs),
     missCount: file.heartbeat.misses,
     startupGraceUs: microseconds(file.startup.graceMs),
+    probeUs: microseconds(file.startup.probeMs),
+    silentPortUs: microseconds(file.startup.silentPortMs),
     settleUs: microseconds(file.startup.graceMs),
     drainUs: microseconds(file.switchover.drainMs),
     switchoverTimeoutUs: microseconds(file.switchover.timeoutMs),

@@ -169,7 +169,14 @@ const top = mapping({
     }),
     {},
   ),
-  startup: v.optional(mapping({ graceMs: v.optional(range(milliseconds, 0, 600_000), 1000) }), {}),
+  startup: v.optional(
+    mapping({
+      graceMs: v.optional(range(milliseconds, 0, 600_000), 1000),
+      probeMs: v.optional(range(milliseconds, 0, 60_000), 300),
+      silentPortMs: v.optional(range(milliseconds, 0, 600_000), 30_000),
+    }),
+    {},
+  ),
   realtime: v.optional(
     v.union(
       [v.literal(false), mapping({ fifoPriority: v.optional(integer(1, 99), 10) })],

@@ -104,11 +104,25 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'the group’s addresses were announced on the LAN (round 0 is the takeover itself)',
     '',
   ),
-  claimed: kind('warn', 'another machine claimed a group’s address while this member is active', ''),
+  claimed: kind(
+    'warn',
+    'another place of the group claimed an address that this machine answers for; the members do not hear each other',
+    'mend a path between them: the lower term yields at once',
+  ),
   foreignClaim: kind(
     'warn',
-    'ARP or neighbour discovery with another MAC claimed a group’s address',
+    'a machine that is no place of the group claimed one of its addresses by ARP or neighbour discovery; who only asks for an address that is answered for here: info',
     'find the machine with that MAC and take the address off it',
+  ),
+  addressInUse: kind(
+    'error',
+    'the first activation after the start is put off: somebody has the address already, a stranger or a member that is not heard',
+    'take the address off that machine, or mend the paths; `understudy switchover GROUP --to` this member takes it all the same',
+  ),
+  waitsForPort: kind(
+    'warn',
+    'the first activation waits for the first frame of a port that has carrier but passes nothing yet (spanning tree)',
+    'where nobody else is on the LAN: set startup.silentPortMs: 0; make it an edge port of the switch',
   ),
   unreservedTerm: kind(
     'warn',

@@ -1,6 +1,7 @@
 /** What the reactor reports by numbers, in the operator's names and in a sentence. */
 import type { Occurrence } from '../../api/types.ts';
 import type { Report, TakeoverCause } from '../../engine/effect.ts';
+import { formatIp, formatMac } from '../../wire/address.ts';
 import type { ReactorReport } from '../bridge.ts';
 import type { Names } from '../config/resolve.ts';
 import { describeProxy, isProxyReport, type ProxyReport } from './describe-proxy.ts';
@@ -87,16 +88,11 @@ function describeGroup(report: GroupReport, names: Names): Description {
         group,
         detail: { round: report.round, ...termDetail(report.term, names) },
       };
-    case 'claimed': {
-      const by = report.member === 0 ? 'a stranger' : memberName(names, report.member);
-      return { message: `${group}: ${by} claims the address`, group, detail: { by } };
-    }
+    case 'claimed':
     case 'foreignClaim':
-      return {
-        message: `${group}: ${report.mac} claims ${report.address}`,
-        group,
-        detail: { address: report.address, mac: report.mac },
-      };
+    case 'addressInUse':
+    case 'waitsForPort':
+      return describeClaim(report, group, names);
     case 'unreservedTerm':
       return {
         message: `${group}: active with term ${termText(report.term, names)}, which is not on the disk yet`,
@@ -117,6 +113,42 @@ function describeGroup(report: GroupReport, names: Names): Description {
         group,
         detail: { why: report.why },
       };
+  }
+}
+
+type ClaimReport = Extract<
+  GroupReport,
+  { code: 'claimed' | 'foreignClaim' | 'addressInUse' | 'waitsForPort' }
+>;
+
+function describeClaim(report: ClaimReport, group: string, names: Names): Description {
+  switch (report.code) {
+    case 'claimed': {
+      const by = memberName(names, report.member);
+      return { message: `${group}: ${by} claims the address, too`, group, detail: { by } };
+    }
+    case 'foreignClaim': {
+      const { address, mac, interface: where, how, count } = report;
+      const asks = how === 'probe';
+      const times = count > 1 ? `, ${count} times` : '';
+      return {
+        message: `${group}: ${mac} on ${where} ${asks ? 'asks for' : 'claims'} ${address}${times} (${how})`,
+        group,
+        detail: { address, mac, interface: where, how, count },
+        ...(asks ? { level: 'info' as const } : {}),
+      };
+    }
+    case 'addressInUse': {
+      const [address, mac] = [formatIp(report.address), formatMac(report.mac)];
+      const by = report.member === 0 ? null : memberName(names, report.member);
+      return {
+        message: `${group}: not taken yet: ${by ?? 'a stranger'} (${mac}) has ${address}`,
+        group,
+        detail: { address, mac, by },
+      };
+    }
+    case 'waitsForPort':
+      return { message: `${group}: the port passes nothing yet; waiting`, group, detail: {} };
   }
 }
 

@@ -35,7 +35,9 @@ export function rehearseTakeover({ instance, leaseMs, groups }: ReactorConfig, d
     memberAddresses: [],
     clients: [],
   };
-  const responder = new Responder(device, [link], () => undefined);
+  const nothing = (): void => undefined;
+  const deaf = { claimed: nothing, rivalled: nothing, placed: nothing, passes: nothing };
+  const responder = new Responder(device, [link], deaf);
   for (let round = 0; round < rounds; round++) {
     fence.acquire(group, () => true);
     responder.answer(group, true);

@@ -16,7 +16,7 @@ import { HoldQueue } from './hold.ts';
 import { Lease } from './lease.ts';
 import { Ownership } from './ownership.ts';
 import { addressOf } from './paths.ts';
-import { type Claimed, Responder } from './responder.ts';
+import { Responder, type ResponderListener } from './responder.ts';
 import { Router } from './router.ts';
 
 /** How long connections on an address that was given up are kept for the case that it is taken again, microseconds. */
@@ -39,7 +39,7 @@ export class Groups {
   readonly #graves: { close(): void }[] = [];
 
   /** In this order: the fence, then the addresses, then who answers for them. */
-  constructor(config: ReactorConfig, claimed: Claimed, report: (report: ReactorReport) => void) {
+  constructor(config: ReactorConfig, told: ResponderListener, report: (report: ReactorReport) => void) {
     this.#report = report;
     this.#interfaces = new Set(
       [...config.groups, ...config.paths, ...config.groups.flatMap((link) => link.clients)].map(
@@ -74,7 +74,7 @@ export class Groups {
     const responders = new Map<string, Responder>();
     for (const name of new Set(config.groups.map((link) => link.interface))) {
       const here = config.groups.filter((link) => link.interface === name);
-      responders.set(name, new Responder(name, here, claimed));
+      responders.set(name, new Responder(name, here, told));
     }
     this.responders = responders;
   }
@@ -118,14 +118,12 @@ export class Groups {
   }
 
   announce(group: GroupId, ask: boolean): void {
-    const errno = this.#responder(group)?.announce(group, ask) ?? 0;
-    if (errno !== 0) {
-      this.#report({
-        code: 'trouble',
-        operation: 'announce',
-        message: `${this.#where(group)}: ${errnoName(errno)}`,
-      });
-    }
+    this.#said('announce', group, this.#responder(group)?.announce(group, ask));
+  }
+
+  /** Asks the LAN whether anybody has one of the group's addresses. The fence lets that pass: it has no source. */
+  probe(group: GroupId): void {
+    this.#said('probe', group, this.#responder(group)?.probe(group));
   }
 
   /** To a member's addresses on the group's LAN; 0 ends it. */
@@ -190,6 +188,16 @@ export class Groups {
     if (responder === undefined) return;
     if (rebind) this.#graves.push(responder.reopen());
     else responder.changeMac();
+  }
+
+  /** The interface got carrier: its first frame is awaited. */
+  awaitTraffic(name: string): void {
+    this.#attempt('await traffic', name, () => this.responders.get(name)?.awaitTraffic());
+  }
+
+  /** The group is answered for here. */
+  answers(group: GroupId): boolean {
+    return this.#responder(group)?.answers(group) === true;
   }
 
   /** Interfaces appeared: the fence covers what exists now. Throws OperationError. */
@@ -262,6 +270,12 @@ export class Groups {
       this.#report({ code: 'trouble', operation, message: `${where}: ${error.message}` });
       return undefined;
     }
+  }
+
+  #said(operation: string, group: GroupId, errno = 0): void {
+    if (errno === 0) return;
+    const message = `${this.#where(group)}: ${errnoName(errno)}`;
+    this.#report({ code: 'trouble', operation, message });
   }
 
   #responder(group: GroupId): Responder | undefined {

@@ -9,7 +9,7 @@ import { Engine } from '../../engine/engine.ts';
 import type { Event } from '../../engine/event.ts';
 import { type Instant, instant } from '../../engine/time.ts';
 import { monotonicUs } from '../../linux/clock.ts';
-import type { IpAddress, MacAddress } from '../../wire/address.ts';
+import { formatIp, type IpAddress, type MacAddress } from '../../wire/address.ts';
 import type { BootNonce, GroupId } from '../../wire/control/message.ts';
 import { hmacSha256 } from '../../wire/control/sha256.ts';
 import type { FromReactor, ReactorConfig, ToReactor } from '../bridge.ts';
@@ -18,7 +18,8 @@ import { Claims } from './claims.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
 import { Outbox } from './outbox.ts';
-import { addressOf, Paths } from './paths.ts';
+import { Paths } from './paths.ts';
+import { Ports } from './ports.ts';
 import { rehearse } from './rehearsal.ts';
 import { Speaker } from './speaker.ts';
 import { statusOf } from './status.ts';
@@ -60,6 +61,7 @@ export class Reactor {
   readonly #engine: Engine;
   readonly #bindings: Bindings;
   readonly #claims: Claims;
+  readonly #ports: Ports;
   readonly #outbox: Outbox;
   readonly #health: Health;
   readonly #speaker: Speaker;
@@ -86,7 +88,7 @@ export class Reactor {
     this.#outbox = new Outbox((message) => mailbox.post(message));
     this.#now = instant(monotonicUs());
     this.#inspectAtUs = this.#now + inspectIntervalUs;
-    this.#surroundings = new Surroundings(memberAddresses(config), {
+    this.#surroundings = new Surroundings({
       carrier: (name, up) => this.#carrier(name, up),
       appeared: (name, rebind) => {
         if (!this.#running) return;
@@ -99,13 +101,25 @@ export class Reactor {
     this.#health = new Health(config.groups, (name) => this.#surroundings.carrierOf(name));
     this.#groups = new Groups(
       config,
-      (group, address, mac) => this.#claim(group, address, mac),
+      {
+        claimed: (claim) => this.#claims.hear(claim, this.#groups.answers(claim.group), this.#now),
+        rivalled: (group) => this.#feed({ kind: 'rival', group }),
+        placed: (address, mac) => this.#claims.learn(address, mac),
+        passes: (name) => this.#ports.passes(name),
+      },
       (report) => this.#outbox.report(report),
     );
+    const ask = (name: string, addresses: readonly IpAddress[]): void =>
+      this.#outbox.push({ kind: 'ask', interface: name, addresses: addresses.map(formatIp) });
     this.#claims = new Claims(config, {
-      macOf: (address) => this.#surroundings.macOf(address),
-      claimed: (group, member) => this.#feed({ kind: 'claim', group, member }),
+      claimed: ({ group, address, mac }, member) =>
+        this.#feed({ kind: 'claim', group, member, address, mac }),
+      ask,
       report: (report) => this.#outbox.report(report),
+    });
+    this.#ports = new Ports(config.groups, this.#groups, this.#claims, {
+      feed: (event) => this.#feed(event),
+      ask,
     });
     this.#paths = new Paths(config, boot.nonce);
     // The grace begins now: making devices, tables and rehearsals may have taken a second.
@@ -126,7 +140,8 @@ export class Reactor {
         this.#tethers.tend(path, this.#now);
         this.#feed({ kind: 'message', path: path.link.path, message });
       },
-      settled: (name) => this.#settled(name),
+      // Hosts must learn a new MAC; a sense of having been away is evidence enough.
+      settled: (name) => this.#ports.evidence(name),
       report: (report) => this.#outbox.report(report),
     });
   }
@@ -170,6 +185,7 @@ export class Reactor {
     this.#wet = this.#bindings.takeDry() ? 0 : this.#wet + 1;
     if (this.#wet === 0 || this.#wet > wetTurnsMax) this.#feed({ kind: 'drained' });
     this.#groups.proceed(this.#now);
+    this.#claims.proceed(this.#now);
     if (this.#arrived) this.#bindings.settle();
     this.#arrived = false;
     if (this.#now >= this.#inspectAtUs) this.#inspect();
@@ -180,6 +196,7 @@ export class Reactor {
   #inspect(): void {
     this.#inspectAtUs = this.#now + inspectIntervalUs;
     this.#groups.inspect();
+    this.#ports.look();
     if (this.#bindings.unsettled) this.#bindings.settle();
     const addresses = this.#groups.takeYielded(this.#now);
     if (addresses.length > 0) this.#outbox.push({ kind: 'yielded', addresses });
@@ -191,6 +208,7 @@ export class Reactor {
       this.#engine.nextDeadline() ?? Number.POSITIVE_INFINITY,
       this.#groups.lease.nextUs ?? Number.POSITIVE_INFINITY,
       this.#inspectAtUs,
+      this.#claims.dueUs,
       this.#outbox.dueUs,
     );
   }
@@ -221,6 +239,8 @@ export class Reactor {
         return this.#groups.answer(effect.group, effect.on);
       case 'announce':
         return this.#groups.announce(effect.group, effect.ask);
+      case 'probe':
+        return this.#groups.probe(effect.group);
       case 'forward':
         return this.#groups.forward(effect.group, effect.to);
       case 'hold':
@@ -265,7 +285,13 @@ export class Reactor {
         case 'status': {
           // Who asks how it is has heard by then how it came about.
           this.#outbox.sendReports();
-          const status = statusOf(this.#engine.snapshot(), this.#groups, this.#paths, this.#late);
+          const status = statusOf(
+            this.#engine.snapshot(),
+            this.#groups,
+            this.#paths,
+            this.#claims,
+            this.#late,
+          );
           this.#outbox.push({ kind: 'status', id: message.id, status });
           break;
         }
@@ -286,10 +312,8 @@ export class Reactor {
       path.carrier = up;
       this.#feed({ kind: 'carrier', peer: path.link.peer, path: path.link.path, up });
     }
-    for (const group of groups) {
-      if (group.role === 'member') this.#judgeHealth(group.id);
-      if (up) this.#feed({ kind: 'evidence', group: group.id, reason: 'carrierReturned' });
-    }
+    for (const { id, role } of groups) if (role === 'member') this.#judgeHealth(id);
+    if (up) this.#ports.rose(name, this.#config.engine.silentPortUs / inspectIntervalUs);
   }
 
   #judgeHealth(group: GroupId): void {
@@ -297,24 +321,11 @@ export class Reactor {
     this.#feed({ kind: 'health', group, healthy, reason });
   }
 
-  /** Hosts must learn a new MAC; a sense of having been away is evidence enough. */
-  #settled(name: string): void {
-    for (const group of this.#config.groups) {
-      if (group.interface === name)
-        this.#feed({ kind: 'evidence', group: group.id, reason: 'carrierReturned' });
-    }
-  }
-
   #host(index: number, address: IpAddress, mac: MacAddress): void {
+    this.#claims.learn(address, mac);
     for (const responder of this.#groups.responders.values()) {
       if (responder.interfaceIndex === index) responder.hosts.learn(address, mac);
     }
-  }
-
-  #claim(group: GroupId, address: IpAddress, mac: MacAddress): void {
-    const link = this.#config.groups.find((one) => one.id === group);
-    if (this.#groups.responders.get(link?.interface ?? '')?.answers(group) !== true) return;
-    this.#claims.hear(group, address, mac, this.#now);
   }
 
   #close(): void {
@@ -325,10 +336,4 @@ export class Reactor {
     this.#watch.close();
     this.#outbox.proceed(Number.POSITIVE_INFINITY);
   }
-}
-
-function memberAddresses(config: ReactorConfig): ReadonlySet<IpAddress> {
-  return new Set(
-    config.groups.flatMap((group) => group.memberAddresses.flatMap((one) => one.addresses.map(addressOf))),
-  );
 }

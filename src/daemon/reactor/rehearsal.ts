@@ -21,6 +21,8 @@ const actRounds = 20;
 const cluster = 1;
 const path = 1;
 const [one, two] = [1, 2];
+/** There is no LAN to ask. */
+const atOnce = { probeUs: 0, silentPortUs: 0 };
 
 type Config = Omit<EngineConfig, 'boot'>;
 type Send = Extract<Effect, { kind: 'send' }>;
@@ -52,7 +54,7 @@ function members(config: Config, self: number): Config {
     { id: two, priority: 100 },
   ];
   const groups = config.groups.map((group) => ({ ...group, members: both, proxy: 0, proxies: [] }));
-  return { ...config, self, groups, proxied: [] };
+  return { ...config, ...atOnce, self, groups, proxied: [] };
 }
 
 /** The first is a proxy, the second its only client, in every group there is. */
@@ -70,7 +72,7 @@ function clientScene(config: Config): Config {
       members: [{ id: two, priority: 200 }],
     }),
   );
-  return { ...config, self: two, groups, proxied: [] };
+  return { ...config, ...atOnce, self: two, groups, proxied: [] };
 }
 
 function groupsOf(config: Config): readonly Pick<GroupConfig, 'id' | 'takeOverOn'>[] {

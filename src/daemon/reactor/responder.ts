@@ -3,31 +3,31 @@
  * groups (and of no others), announces, and notices when somebody else claims one of them. A dead or frozen process
  * answers nothing, because nothing but this code answers.
  */
-import { neighbourFilter } from '../../linux/bpf.ts';
+import { neighbourFilter, trafficFilter } from '../../linux/bpf.ts';
 import { interfaceMac } from '../../linux/interfaces.ts';
 import { SolicitedNodes } from '../../linux/multicast.ts';
 import { PacketSocket } from '../../linux/packet-socket.ts';
 import { readSysctl } from '../../linux/sysctl.ts';
 import {
-  formatIp,
-  formatMac,
+  allNodes,
   type IpAddress,
   ipv6MulticastMac,
   isIpv4,
   type MacAddress,
   solicitedNode,
+  unspecifiedIpv6,
 } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
+import { decodeEthernet } from '../../wire/ethernet.ts';
 import {
-  arpAnnouncementReply,
-  arpAnnouncementRequest,
   arpReply,
   decodeNeighbourFrame,
   type NeighbourFrame,
   neighbourAdvertisement,
-  unsolicitedAdvertisement,
 } from '../../wire/frame.ts';
 import type { GroupLink } from '../bridge.ts';
+import { Broadcasts } from './broadcasts.ts';
+import { type Claim, claimOf } from './claim.ts';
 import { Hosts } from './hosts.ts';
 import { addressOf } from './paths.ts';
 import { Questions } from './questions.ts';
@@ -38,22 +38,30 @@ import { Questions } from './questions.ts';
  */
 const askedMax = 64;
 
-/** So many frames are read in one turn, and so many announcements are sent; the rest waits for the next. */
+/** So many frames are read in one turn; the rest waits for the next. */
 const framesPerTurn = 64;
 
-/** Somebody whose MAC is not ours said that a group address is his. */
-export type Claimed = (group: GroupId, address: IpAddress, mac: MacAddress) => void;
+export interface ResponderListener {
+  /** Somebody whose MAC is not ours said that a group address is his, or asked whether anybody has it. */
+  claimed(claim: Claim): void;
+  /** He who asked has a lower MAC than ours. */
+  rivalled(group: GroupId): void;
+  /** A node of a group, as a frame of its own tells. */
+  placed(address: IpAddress, mac: MacAddress): void;
+  /** The interface has passed the first frame since `awaitTraffic`. */
+  passes(interfaceName: string): void;
+}
 
 export class Responder {
   readonly interface: string;
   readonly hosts: Hosts;
-  readonly #claimed: Claimed;
+  readonly #told: ResponderListener;
   readonly #groupOf: Map<IpAddress, GroupId> = new Map();
   readonly #answering: Set<GroupId> = new Set();
   readonly #addresses: Map<GroupId, readonly IpAddress[]> = new Map();
-  readonly #announcements: Map<GroupId, readonly Uint8Array[]> = new Map();
-  /** Groups whose announcements are being sent, and how many of them were. */
-  readonly #announcing: Map<GroupId, number> = new Map();
+  /** What others claimed since it was announced last. */
+  readonly #contested: Map<GroupId, Set<IpAddress>> = new Map();
+  readonly #broadcasts: Broadcasts = new Broadcasts(this.#addresses);
   /** What this turn answers; sent in one call when the socket is dry. */
   readonly #answers: Uint8Array[] = [];
   readonly #questions: Questions = new Questions();
@@ -63,10 +71,12 @@ export class Responder {
   #solicited: SolicitedNodes;
   #mac: MacAddress;
   #router: boolean;
+  /** No frame has come since the carrier did. */
+  #silent = false;
 
-  constructor(interfaceName: string, groups: readonly GroupLink[], claimed: Claimed) {
+  constructor(interfaceName: string, groups: readonly GroupLink[], told: ResponderListener) {
     this.interface = interfaceName;
-    this.#claimed = claimed;
+    this.#told = told;
     for (const group of groups) {
       const addresses = group.addresses.map(addressOf);
       this.#addresses.set(group.id, addresses);
@@ -74,7 +84,7 @@ export class Responder {
     }
     this.#mac = interfaceMac(interfaceName);
     this.#router = forwards(interfaceName);
-    this.#makeAnnouncements();
+    this.#broadcasts.make(this.#mac, this.#router);
     // The members, and a proxy that routes to us whatever its table says.
     const nodes = groups.flatMap(({ memberAddresses, gateway }) => [
       ...memberAddresses.flatMap((member) => member.addresses),
@@ -98,8 +108,9 @@ export class Responder {
     if (on) this.#answering.add(group);
     else this.#answering.delete(group);
     if (on) return;
-    this.#announcing.delete(group);
+    this.#broadcasts.drop(group);
     this.#questions.drop(group);
+    this.#contested.delete(group);
   }
 
   answers(group: GroupId): boolean {
@@ -109,6 +120,7 @@ export class Responder {
   /** Reads what waits, up to a turn's share, then sends the answers in one call. */
   receive(): void {
     this.#socket.receive((bytes) => {
+      if (this.#silent) this.#heardAnything(bytes);
       const frame = decodeNeighbourFrame(bytes);
       if (frame.ok && frame.value.source !== this.#mac) this.#hear(frame.value);
     }, framesPerTurn);
@@ -118,26 +130,38 @@ export class Responder {
   }
 
   /**
-   * Announces each address of the group by the broadcast forms, which reach everybody at once; with `ask`, each host
-   * known is asked in the turns that follow. Returns 0 or the errno of the first frame that could not be sent. What is too
-   * much for one turn goes on in the next ones.
+   * `ask`: announces each address of the group by the broadcast forms, which reach everybody at once; each host known is
+   * asked in the turns that follow. Otherwise, only what others claimed since is announced. Returns 0 or the errno of the
+   * first frame that could not be sent. What is too much for one turn goes on in the next ones.
    */
   announce(group: GroupId, ask: boolean): number {
-    this.#announcing.set(group, 0);
-    const errno = this.#announceSlice(group);
+    this.#broadcasts.announce(group, ask ? undefined : this.#contested.get(group));
+    this.#contested.delete(group);
+    const errno = this.#socket.sendBurst(this.#broadcasts.slice(group));
     if (ask) this.#questions.begin(group, this.#worthAsking(group), this.hosts.all);
     return errno;
   }
 
-  /** There is more to announce, or there are hosts still to be asked. */
-  get speaking(): boolean {
-    return this.#announcing.size > 0 || this.#questions.pending;
+  /** Asks everybody once whether he has one of the group's addresses; returns as `announce` does. */
+  probe(group: GroupId): number {
+    this.#broadcasts.probe(group);
+    return this.#socket.sendBurst(this.#broadcasts.slice(group));
   }
 
-  /** The next slice: announcements first. */
+  /** The interface got carrier: the first frame from outside is awaited, of whatever kind. Throws OperationError. */
+  awaitTraffic(): void {
+    this.#silent = true;
+    this.#socket.filter(trafficFilter());
+  }
+
+  /** There is more to say to everybody, or there are hosts still to be asked. */
+  get speaking(): boolean {
+    return this.#broadcasts.pending || this.#questions.pending;
+  }
+
+  /** The next slice: what is for everybody first. */
   proceed(): void {
-    const [group] = this.#announcing.keys();
-    if (group !== undefined) this.#announceSlice(group);
+    if (this.#broadcasts.pending) this.#socket.sendBurst(this.#broadcasts.slice());
     else if (this.#questions.pending) this.#socket.sendBurst(this.#questions.slice(this.#mac, this.hosts));
   }
 
@@ -145,7 +169,7 @@ export class Responder {
   changeMac(): void {
     this.#mac = interfaceMac(this.interface);
     this.#router = forwards(this.interface);
-    this.#makeAnnouncements();
+    this.#broadcasts.make(this.#mac, this.#router);
   }
 
   /**
@@ -168,32 +192,32 @@ export class Responder {
     this.#solicited.close();
   }
 
-  #announceSlice(group: GroupId): number {
-    const frames = this.#announcements.get(group) ?? [];
-    const from = this.#announcing.get(group) ?? 0;
-    const to = from + framesPerTurn;
-    if (to < frames.length) this.#announcing.set(group, to);
-    else this.#announcing.delete(group);
-    return this.#socket.sendBurst(frames.slice(from, to));
+  /** The switch's own words have been left out by the filter; our own may come back to us. */
+  #heardAnything(bytes: Uint8Array): void {
+    const frame = decodeEthernet(bytes);
+    if (frame.ok && frame.value.source === this.#mac) return;
+    this.#silent = false;
+    this.#socket.filter(neighbourFilter());
+    this.#told.passes(this.interface);
   }
 
   #hear(frame: NeighbourFrame): void {
+    const claim = claimOf(frame);
+    if (claim !== undefined) this.#claim(claim);
     switch (frame.kind) {
-      case 'arp': {
-        if (this.#groupOf.has(frame.senderIp)) return this.#claim(frame.senderIp, frame.senderMac);
-        this.hosts.learn(frame.senderIp, frame.senderMac);
+      case 'arp':
+        if (this.#groupOf.has(frame.senderIp)) return;
+        this.#learn(frame.senderIp, frame.senderMac);
         if (frame.operation === 'request') this.#noteAsked(frame.targetIp);
         if (frame.operation === 'request' && this.#answersFor(frame.targetIp)) {
           // RFC 5227 §2.1.1: a probe (sender address 0) is answered too, or somebody would take the address.
           this.#answers.push(arpReply(this.#mac, frame.targetIp, frame.senderMac, frame.senderIp));
         }
         return;
-      }
       case 'solicitation': {
-        if (this.#groupOf.has(frame.senderIp))
-          return this.#claim(frame.senderIp, frame.senderMac ?? frame.source);
+        if (this.#groupOf.has(frame.senderIp)) return;
         const mac = frame.senderMac ?? frame.source;
-        if (frame.senderIp !== 0n) this.hosts.learn(frame.senderIp, mac);
+        if (frame.senderIp !== unspecifiedIpv6) this.#learn(frame.senderIp, mac);
         this.#noteAsked(frame.targetIp);
         if (this.#answersFor(frame.targetIp)) {
           this.#answers.push(
@@ -202,13 +226,15 @@ export class Responder {
         }
         return;
       }
-      case 'advertisement': {
-        const mac = frame.targetMac ?? frame.source;
-        if (this.#groupOf.has(frame.targetIp)) return this.#claim(frame.targetIp, mac);
-        this.hosts.learn(frame.targetIp, mac);
+      case 'advertisement':
+        if (!this.#groupOf.has(frame.targetIp)) this.#learn(frame.targetIp, frame.targetMac ?? frame.source);
         return;
-      }
     }
+  }
+
+  #learn(address: IpAddress, mac: MacAddress): void {
+    this.hosts.learn(address, mac);
+    this.#told.placed(address, mac);
   }
 
   #noteAsked(address: IpAddress): void {
@@ -231,32 +257,28 @@ export class Responder {
     return group !== undefined && this.#answering.has(group);
   }
 
-  #claim(address: IpAddress, mac: MacAddress): void {
+  #claim({ address, mac, how }: Omit<Claim, 'group'>): void {
     const group = this.#groupOf.get(address);
-    if (group !== undefined && mac !== this.#mac) this.#claimed(group, address, mac);
-  }
-
-  #makeAnnouncements(): void {
-    for (const [group, addresses] of this.#addresses) {
-      this.#announcements.set(
-        group,
-        addresses.flatMap((address) =>
-          isIpv4(address)
-            ? [arpAnnouncementReply(this.#mac, address), arpAnnouncementRequest(this.#mac, address)]
-            : [unsolicitedAdvertisement(this.#mac, address, this.#router)],
-        ),
-      );
+    if (group === undefined || mac === this.#mac) return;
+    if (how !== 'probe' && this.#answering.has(group)) {
+      const contested = this.#contested.get(group) ?? new Set();
+      this.#contested.set(group, contested.add(address));
     }
+    if (how === 'probe' && mac < this.#mac) this.#told.rivalled(group);
+    this.#told.claimed({ group, address, mac, how });
   }
 
   #openSocket(): PacketSocket {
     const socket = PacketSocket.open({
       interface: this.interface,
-      filter: neighbourFilter(),
+      filter: this.#silent ? trafficFilter() : neighbourFilter(),
       ignoreOutgoing: true,
     });
     for (const address of this.#groupOf.keys()) {
-      if (!isIpv4(address)) socket.joinMulticast(ipv6MulticastMac(solicitedNode(address)));
+      if (isIpv4(address)) continue;
+      socket.joinMulticast(ipv6MulticastMac(solicitedNode(address)));
+      // Who has the address answers a probe to all nodes (RFC 4861 §7.2.4).
+      socket.joinMulticast(ipv6MulticastMac(allNodes));
     }
     return socket;
   }
@@ -276,9 +298,4 @@ function forwards(interfaceName: string): boolean {
   } catch {
     return false; // no IPv6 on this machine
   }
-}
-
-/** For reports: an address and who claims it, as text. */
-export function describeClaim(address: IpAddress, mac: MacAddress): { address: string; mac: string } {
-  return { address: formatIp(address), mac: formatMac(mac) };
 }

@@ -1,6 +1,7 @@
 /** What the reactor tells about itself when asked. */
 import type { EngineSnapshot } from '../../engine/engine.ts';
 import type { ReactorStatus } from '../bridge.ts';
+import type { Claims } from './claims.ts';
 import type { Groups } from './groups.ts';
 import type { Paths } from './paths.ts';
 
@@ -13,6 +14,7 @@ export function statusOf(
   engine: EngineSnapshot,
   { lease, hold }: Groups,
   paths: Paths,
+  claims: Claims,
   lateness: Lateness,
 ): ReactorStatus {
   return {
@@ -29,6 +31,8 @@ export function statusOf(
       termMember: group.term.member,
       active: group.active,
       healthy: group.healthy,
+      waitsFor: group.waitsFor,
+      conflict: claims.conflict(group.id),
       proxy: group.proxy,
     })),
     proxied: engine.proxied.map(({ term, ...proxied }) => ({
@@ -36,6 +40,7 @@ export function statusOf(
       termCounter: term.counter,
       termMember: term.member,
       held: hold.waiting(proxied.id),
+      conflict: claims.conflict(proxied.id),
     })),
     votes: engine.votes,
     peers: engine.peers.map((peer) => ({

@@ -24,13 +24,9 @@ export class Surroundings {
   readonly #monitor: RouteMonitor = RouteMonitor.open();
   readonly #route: RouteSocket = RouteSocket.open();
   readonly #links: Map<string, Link> = new Map();
-  readonly #macs: Map<IpAddress, MacAddress> = new Map();
-  readonly #members: ReadonlySet<IpAddress>;
   readonly #told: Surrounded;
 
-  /** `members`: the members' addresses, whose MACs are remembered. */
-  constructor(members: ReadonlySet<IpAddress>, told: Surrounded) {
-    this.#members = members;
+  constructor(told: Surrounded) {
     this.#told = told;
   }
 
@@ -51,11 +47,6 @@ export class Surroundings {
 
   carrierOf(interfaceName: string): boolean {
     return this.#links.get(interfaceName)?.carrier ?? false;
-  }
-
-  /** The MAC the kernel has for a member's address, if any: tells which member a claim came from. */
-  macOf(address: IpAddress): MacAddress | undefined {
-    return this.#macs.get(address);
   }
 
   receive(): void {
@@ -104,7 +95,6 @@ export class Surroundings {
 
   #neighbour(neighbour: Neighbour): void {
     if (neighbour.mac === undefined || (neighbour.state & resolved) === 0) return;
-    if (this.#members.has(neighbour.address)) this.#macs.set(neighbour.address, neighbour.mac);
     this.#told.host(neighbour.index, neighbour.address, neighbour.mac);
   }
 }

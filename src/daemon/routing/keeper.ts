@@ -5,7 +5,10 @@
  * (`reactor/router.ts`).
  */
 import { OperationError } from '../../linux/errors.ts';
+import { interfaceIndex } from '../../linux/interfaces.ts';
+import { useNeighbour } from '../../linux/route/neighbours.ts';
 import { RouteSocket } from '../../linux/route/socket.ts';
+import { parseIp } from '../../wire/address.ts';
 import type { GroupId, NodeId } from '../../wire/control/message.ts';
 import type { ReactorConfig, ReactorReport } from '../bridge.ts';
 import { isTableOf, removeRouting } from './tables.ts';
@@ -53,6 +56,15 @@ export class RouteKeeper {
 
   resolve(group: GroupId, node: NodeId): void {
     this.#attempt('resolve', () => this.#socket.batch(this.#wanted.resolving(group, node)));
+  }
+
+  /** The kernel asks who has these addresses on the interface, as if it had a packet for each. */
+  ask(interfaceName: string, addresses: readonly string[]): void {
+    this.#attempt('ask neighbours', () => {
+      const index = interfaceIndex(interfaceName);
+      const asked = addresses.flatMap((text) => parseIp(text) ?? []);
+      this.#socket.batch(asked.map((address) => useNeighbour({ index, address })));
+    });
   }
 
   /** The reactor has ended: rules and routes go. */
