@@ -35,9 +35,10 @@ export async function readStatus(socketPath: string, timeoutMs?: number): Promis
   return JSON.parse(await text(await call(socketPath, 'GET', '/v1/status', undefined, timeoutMs))) as Status;
 }
 
-/** Asks for a planned switchover; rejects with the daemon's words when it refuses. */
-export async function askSwitchover(socketPath: string, group: string): Promise<void> {
-  const response = await call(socketPath, 'POST', '/v1/switchover', { group });
+/** Asks for a planned switchover, to this member or to the best; rejects with the daemon's words when it refuses. */
+export async function askSwitchover(socketPath: string, group: string, to?: string): Promise<void> {
+  const body = { group, ...(to === undefined ? {} : { to }) };
+  const response = await call(socketPath, 'POST', '/v1/switchover', body);
   const answer = await text(response);
   if ((response.statusCode ?? 500) < 300) return;
   throw new Error((JSON.parse(answer) as Problem).error.message);
