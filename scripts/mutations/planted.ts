@@ -170,4 +170,38 @@ const strict: readonly Planted[] = [
   ),
 ];
 
-export const planted: readonly Planted[] = [...roles, ...proxies, ...strict];
+/** Of first activations. */
+const debuts: readonly Planted[] = [
+  bug(
+    'nobody asks before its first activation whether the address is free',
+    'election',
+    '(member.lastActive !== 0 || member.debut.isReady())',
+    'true',
+  ),
+  bug(
+    'an answer to that question is not heeded',
+    'debut',
+    "if (this.#phase !== 'probing' && this.#phase !== 'free') return;",
+    'return;',
+  ),
+  bug(
+    'of two that ask at once, both go on',
+    'debut',
+    "if (this.#phase !== 'probing' || this.#rivalries >= rivalriesMax) return;",
+    'return;',
+  ),
+  bug(
+    'nobody asks again after an answer',
+    'debut',
+    "if (this.#phase === 'inUse') this.#begin();\n    else if",
+    'if',
+  ),
+  bug(
+    'a port that passes nothing is not waited for',
+    'debut',
+    "if (this.#portIsSilent()) return 'port';",
+    '',
+  ),
+];
+
+export const planted: readonly Planted[] = [...roles, ...proxies, ...strict, ...debuts];

@@ -58,8 +58,8 @@ export class PeerWatch {
   up = false;
   /** Why it was last believed down. */
   downCause: TakeoverCause = 'silence';
-  /** It was believed down without proof: it may have lived, and spoken, where we did not hear it. */
-  unheard = false;
+  /** Not heard in our life yet, or believed down without proof: it may have lived, and spoken, where we did not hear it. */
+  unheard = true;
   /** It has been down for as long as plain silence takes, so that silence itself is a cause too. */
   silent = false;
   boot: BootNonce = 0;

@@ -13,6 +13,7 @@ import {
   type NodeId,
   type Term,
 } from '../wire/control/message.ts';
+import { Debuts } from './debuts.ts';
 import { Knowledge, said } from './knowledge.ts';
 import type { Machine } from './machine.ts';
 import { longUs, placeOf } from './plan.ts';
@@ -35,11 +36,14 @@ export class Checker {
   #overlapSince: number | undefined;
   /** The term that each proxy served when its lease ended. */
   readonly #lapsed = new Map<NodeId, Term>();
+  readonly #debuts: Debuts;
+  #excusedUntil = 0;
 
   constructor(world: World) {
     this.#world = world;
     this.#knowledge = new Knowledge(world);
     this.#service = new Service(world);
+    this.#debuts = new Debuts(world);
   }
 
   get activations(): number {
@@ -61,16 +65,39 @@ export class Checker {
     this.#causedAt = this.#now;
   }
 
+  /** The hosts' LAN, too. */
+  lanDisturbed(): void {
+    this.#debuts.disturbed();
+  }
+
+  /** Until then, roles may move or stay for a reason that nothing else tells. */
+  excuseUntil(us: number): void {
+    this.#excusedUntil = Math.max(this.#excusedUntil, us);
+  }
+
+  /** The kernel refused to open its fence. */
+  refused(machine: Machine): void {
+    this.#debuts.over(machine);
+    this.disturbed();
+  }
+
+  /** An operator wants it active whatever it finds. */
+  overruled(machine: Machine): void {
+    this.#debuts.over(machine);
+  }
+
   diskLost(): void {
     this.#knowledge.diskLost();
   }
 
   started(machine: Machine): void {
     this.#knowledge.started(machine.id);
+    this.#debuts.started(machine);
   }
 
   heard(machine: Machine, message: ControlMessage): void {
     this.#knowledge.heard(machine.id, message);
+    this.#debuts.heard(machine, message);
   }
 
   heardAnnouncement(machine: Machine, from: NodeId): void {
@@ -83,8 +110,9 @@ export class Checker {
   activated(machine: Machine, term: Term): void {
     const { id } = machine;
     this.#world.trace(id, () => `opens its fence with term ${said(term)}`);
-    const objection = this.#knowledge.objection(id, term);
+    const objection = this.#knowledge.objection(id, term) ?? this.#debuts.objection(machine);
     if (objection !== undefined) this.#fail(objection);
+    this.#debuts.activated(machine);
     this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
     if (this.#uncaused) this.#fail(`member ${id} activates without a cause`);
     for (const other of this.#world.machines) {
@@ -119,6 +147,7 @@ export class Checker {
 
   /** Follows how long there are two voices. */
   voicesChanged(machine: Machine): void {
+    this.#debuts.voicesChanged(machine);
     if (machine.isProxy)
       this.#world.trace(machine.id, () => (machine.isVoice ? 'is a voice' : 'is no voice'));
     if (this.#voices.length < 2) this.#overlapSince = undefined;
@@ -127,6 +156,7 @@ export class Checker {
 
   /** Called often: two voices must end soon after the disturbance that excused them, and hosts be served. */
   tick(): void {
+    if (this.#now < this.#excusedUntil) this.caused();
     const lack =
       this.#world.plan.proxies.length === 0 ? undefined : this.#service.lack(this.#now - this.#causedAt);
     if (lack !== undefined) this.#fail(lack);

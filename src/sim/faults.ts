@@ -18,7 +18,10 @@ const calmFaults: Readonly<Record<string, Fault>> = {
   },
   switchover: (world) => {
     const target = world.random.chance(0.5) ? 0 : world.random.pick(world.plan.members);
-    anyAlive(world, isMember)?.tell({ kind: 'switchover', group, target });
+    const machine = anyAlive(world, isMember);
+    // Whoever waits because somebody has the address is overruled.
+    if (machine?.id === target) world.checker.overruled(machine);
+    machine?.tell({ kind: 'switchover', group, target });
   },
   unhealthy: (world) => {
     const machine = anyAlive(world, isMember);
@@ -116,6 +119,22 @@ const witnessFaults: Readonly<Record<string, Fault>> = {
   witnessStop: (world) => anyAlive(world, isWitness)?.tell({ kind: 'stop' }),
 };
 
+/** Where members look before their first activation. */
+const lanFaults: Readonly<Record<string, Fault>> = {
+  stranger: (world) => world.lan.invade(world.span(10_000, 300_000)),
+};
+
+/** And rough. */
+const roughLanFaults: Readonly<Record<string, Fault>> = {
+  /** What a member says and what is said to it is dropped, also when it starts anew meanwhile; the LAN is as it was. */
+  filter: (world) => {
+    const deaf = anyAlive(world, isMember);
+    if (deaf !== undefined) filter(world, [deaf], world.random.chance(0.7) ? 20_000 : undefined);
+  },
+  /** The same for all of them: they start at one time, and none hears the others. */
+  filters: (world) => filter(world, world.machines.filter(isMember), 2_000),
+};
+
 const all: Readonly<Record<string, Fault>> = {
   ...witnessFaults,
   ...hostFaults,
@@ -125,22 +144,27 @@ const all: Readonly<Record<string, Fault>> = {
   ...roughHardships,
   ...proxyFaults,
   ...roughProxyFaults,
+  ...lanFaults,
+  ...roughLanFaults,
 };
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
-export function faultNames({ calm, proxies, witnesses, standstills, tempo }: Plan): readonly string[] {
+export function faultNames({ calm, proxies, witnesses, standstills, tempo, lan }: Plan): readonly string[] {
+  const watched = lan.probeUs > 0;
   const calmNames = Object.keys({
     ...calmFaults,
     ...(proxies.length === 0 ? {} : proxyFaults),
     ...(witnesses.length === 0 ? {} : witnessFaults),
     ...(standstills ? hostFaults : {}),
     ...(tempo.beats > 1 ? calmHardships : {}),
+    ...(watched ? lanFaults : {}),
   });
   if (calm) return calmNames;
   const rough = Object.keys({
     ...roughFaults,
     ...(proxies.length === 0 ? {} : roughProxyFaults),
     ...(tempo.beats > 1 ? roughHardships : {}),
+    ...(watched ? roughLanFaults : {}),
   });
   return [...calmNames, ...calmNames, ...rough];
 }
@@ -186,4 +210,17 @@ function freeze(world: World, us: number, kind: Kind = anyKind): void {
     () => {},
     () => {},
   );
+}
+
+/** `withinUs`: those that live end, and start again one after the other in so long. */
+function filter(world: World, deaf: readonly Machine[], withinUs: number | undefined): void {
+  const begin = (): void => {
+    for (const machine of deaf) {
+      world.network.mute(machine.id);
+      if (withinUs === undefined || !machine.alive) continue;
+      world.down(machine, 'process');
+      world.after(3_000 + world.random.between(0, withinUs), () => world.up(machine));
+    }
+  };
+  world.disturb(world.span(300_000, 1_000_000), begin, () => world.network.healAll(), 'lan');
 }

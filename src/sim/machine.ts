@@ -276,7 +276,7 @@ export class Machine {
         if (effect.on) this.#world.checker.spoke(this, 'answers');
         return this.#world.checker.voicesChanged(this);
       case 'probe':
-        return;
+        return this.#world.lan.probe(this);
       case 'announce':
         this.#world.checker.spoke(this, 'announces');
         return this.#world.announced(this);
@@ -318,7 +318,7 @@ export class Machine {
       this.fence.acquire(agenda.now, until === undefined ? undefined : this.#kernelTime(until));
       if (this.isProxy) checker.served(this, term);
       else checker.activated(this, term);
-    } else checker.disturbed();
+    } else checker.refused(this);
     this.#feed({ kind: 'acquired', group, ok });
   }
 }

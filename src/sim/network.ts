@@ -20,6 +20,10 @@ export class Network {
   readonly #cut = new Set<PathId>();
   readonly #lags = new Map<NodeId, number>();
   readonly #unpowered = new Set<NodeId>();
+  /** Whose control datagrams are dropped on every path, while all else passes. */
+  readonly #muted = new Set<NodeId>();
+  /** Whose port on the hosts' LAN passes nothing yet. */
+  readonly #silent = new Set<NodeId>();
   /** Nothing is lost any more; delays and duplicates stay. */
   lossless = false;
   stormLossShare = 0;
@@ -54,8 +58,23 @@ export class Network {
     else this.#lags.set(node, us);
   }
 
+  /** A filter takes the control datagrams that it sends and that are sent to it. */
+  mute(node: NodeId): void {
+    this.#muted.add(node);
+  }
+
+  silence(node: NodeId, on: boolean): void {
+    if (on) this.#silent.add(node);
+    else this.#silent.delete(node);
+  }
+
+  isSilent(node: NodeId): boolean {
+    return this.#silent.has(node);
+  }
+
   healAll(): void {
     this.#blocked.clear();
+    this.#muted.clear();
     this.#lags.clear();
     this.#cut.clear();
     this.stormLossShare = 0;
@@ -65,6 +84,10 @@ export class Network {
   cut(path: PathId, out: boolean): void {
     if (out) this.#cut.add(path);
     else this.#cut.delete(path);
+  }
+
+  isPowered(node: NodeId): boolean {
+    return !this.#unpowered.has(node);
   }
 
   power(member: NodeId, on: boolean): void {
@@ -84,7 +107,10 @@ export class Network {
   }
 
   passes(path: PathPlan, from: NodeId, to: NodeId): boolean {
+    if (this.#muted.size > 0 && (this.#muted.has(from) || this.#muted.has(to))) return false;
     if (this.#blocked.size > 0 && this.#blocked.has(direction(path.id, from, to))) return false;
+    const silent = this.#silent.size > 0 && (this.#silent.has(from) || this.#silent.has(to));
+    if (silent && path === lanOf(this.#plan)) return false;
     if (path.legs === undefined) return this.carrier(path, from);
     const ahead = path.members[0] === from;
     return path.legs.every((leg) => {
@@ -98,6 +124,14 @@ export class Network {
   reaches(from: NodeId, to: NodeId): boolean {
     const lan = lanOf(this.#plan);
     return lan !== undefined && this.stormLossShare === 0 && this.passes(lan, from, to);
+  }
+
+  /** A frame on the hosts' LAN comes through, whatever becomes of control datagrams. */
+  carries(from: NodeId, to: NodeId): boolean {
+    const lan = lanOf(this.#plan);
+    if (this.stormLossShare > 0 || [from, to].some((id) => this.#unpowered.has(id) || this.#silent.has(id)))
+      return false;
+    return lan === undefined || (this.carrier(lan, from) && !this.#blocked.has(direction(lan.id, from, to)));
   }
 
   /** Calls `deliver` once for each copy that arrives. */

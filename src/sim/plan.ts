@@ -1,6 +1,7 @@
 /** The shape of one simulated cluster, drawn from the seed: members, paths, timing, and how rough the network is. */
 import type { GroupConfig, QuorumConfig } from '../engine/config.ts';
 import type { NodeId } from '../wire/control/message.ts';
+import { drawLan, type LanPlan } from './lan-plan.ts';
 import { drawQuorum } from './quorum.ts';
 import type { Random } from './random.ts';
 import { drawTempo, type Pace, type Tempo } from './tempo.ts';
@@ -32,6 +33,8 @@ export interface Plan extends Wiring {
   readonly delayUs: readonly [number, number];
   /** The machine that all of them run on may stand still for a moment: nobody notices, and no role moves. */
   readonly standstills: boolean;
+  /** What members see of each other on the hosts' LAN before they are first active. */
+  readonly lan: LanPlan;
   /** Only faults that leave the network and the scheduler alone: then nothing at all is excused. */
   readonly calm: boolean;
 }
@@ -42,6 +45,7 @@ export interface Chances {
   readonly shape: Random;
   readonly policy: Random;
   readonly tempo: Random;
+  readonly lan: Random;
 }
 
 export function drawPlan(pace: Pace, chances: Chances): Plan {
@@ -75,6 +79,7 @@ export function drawPlan(pace: Pace, chances: Chances): Plan {
     lossShare: calm ? 0 : random.pick([0, 0.001, 0.01]),
     duplicateShare: random.pick([0, 0.01, 0.2]),
     delayUs: [20, random.pick([60, 200, 900])],
+    lan: drawLan(chances.lan, tempo),
     calm,
   };
 }

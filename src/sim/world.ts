@@ -5,6 +5,7 @@ import { Agenda } from './agenda.ts';
 import { Checker } from './checker.ts';
 import { faultNames, inject } from './faults.ts';
 import { Hosts } from './hosts.ts';
+import { Lan } from './lan.ts';
 import { Machine } from './machine.ts';
 import { Network } from './network.ts';
 import { drawPlan, lanOf, nodesOf, type Plan } from './plan.ts';
@@ -21,6 +22,7 @@ const shapeSalt = 59;
 const policySalt = 195;
 const tempoSalt = 401;
 const tetherSalt = 733;
+const lanSalt = 980;
 
 export interface WorldOptions {
   readonly pace?: Pace;
@@ -56,6 +58,7 @@ export class World {
   readonly machines: readonly Machine[];
   readonly checker: Checker;
   readonly hosts: Hosts;
+  readonly lan: Lan;
   readonly #seed: number;
   readonly #omit: ReadonlySet<number>;
   readonly #tethers: SimulatedTethers;
@@ -64,6 +67,7 @@ export class World {
   readonly #transitions: Record<string, number> = {};
   #drawn = 0;
   #disturbances = 0;
+  #lanDisturbances = 0;
   #datagrams = 0;
   #healed = false;
 
@@ -77,7 +81,9 @@ export class World {
       shape: new Random(seed ^ shapeSalt),
       policy: new Random(seed ^ policySalt),
       tempo: new Random(seed ^ tempoSalt),
+      lan: new Random(seed ^ lanSalt),
     });
+    this.lan = new Lan(this, new Random(seed ^ lanSalt ^ 1));
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
     this.checker = new Checker(this);
@@ -127,6 +133,7 @@ export class World {
 
   announced(machine: Machine): void {
     this.hosts.announced(machine);
+    this.lan.announced(machine);
   }
 
   trace(member: NodeId, line: () => string): void {
@@ -147,14 +154,20 @@ export class World {
     });
   }
 
-  /** A disturbance of the network or of scheduling: it excuses two voices while it lasts and a moment longer. */
-  disturb(us: number, begin: () => void, end: () => void): void {
+  /**
+   * A disturbance of the network or of scheduling: it excuses two voices while it lasts and a moment longer. `spared`: the
+   * hosts' LAN is as it was.
+   */
+  disturb(us: number, begin: () => void, end: () => void, spared: 'lan' | 'nothing' = 'nothing'): void {
+    const lan = spared === 'lan' ? 0 : 1;
     this.#disturbances++;
-    this.checker.disturbed();
+    this.#lanDisturbances += lan;
+    this.#disturbed();
     begin();
     this.agenda.after(us, () => {
+      this.#disturbed();
       this.#disturbances--;
-      this.checker.disturbed();
+      this.#lanDisturbances -= lan;
       if (!this.#healed) end();
       this.trace(0, () => 'a disturbance ends');
     });
@@ -191,9 +204,12 @@ export class World {
     if (machine.alive) return;
     this.checker.caused();
     this.checker.started(machine);
+    const dark = machine.boot === 0 || !this.network.isPowered(machine.id);
     this.network.power(machine.id, true);
     this.trace(machine.id, () => 'starts');
     machine.start();
+    if (dark && !this.#healed) this.lan.rose(machine);
+    this.lan.started(machine);
     this.#carriersChanged();
   }
 
@@ -262,6 +278,7 @@ export class World {
     this.trace(0, () => 'all faults cease');
     this.checker.disturbed();
     this.network.healAll();
+    this.lan.heal();
     this.network.lossless = true;
     for (const machine of this.machines) {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
@@ -275,10 +292,15 @@ export class World {
 
   #watch(): void {
     this.agenda.after(lookUs * this.plan.tempo.waits, () => {
-      if (this.#disturbances > 0) this.checker.disturbed();
+      this.#disturbed();
       this.checker.tick();
       this.#watch();
     });
+  }
+
+  #disturbed(): void {
+    if (this.#disturbances > 0) this.checker.disturbed();
+    if (this.#lanDisturbances > 0) this.checker.lanDisturbed();
   }
 
   #carriersChanged(): void {
