@@ -21,7 +21,7 @@ stateDir: /run/one
 control: /run/one.sock
 heartbeat: { intervalMs: 20, misses: 3 }
 lease: { leaseMs: 200, renewMs: 20 }
-startup: { graceMs: 100 }
+startup: { graceMs: 100, silentPortMs: 0 }
 realtime: false
 members: { one: { id: 1 }, two: { id: 2 } }
 paths:
