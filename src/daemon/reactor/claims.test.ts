@@ -165,6 +165,15 @@ describe('another place of the group', () => {
     assert.deepEqual(stage.take().slice(1), []);
   });
 
+  test('is asked once, however many strangers there are', () => {
+    const stage = new Stage();
+    for (let count = 0; count < 1000; count++) stage.hear((0x0600_0000_0000 + count) as MacAddress);
+    assert.equal(stage.take().length, 1);
+    stage.nowUs += answerUs;
+    stage.hear();
+    assert.equal(stage.take().length, 1);
+  });
+
   test('that does not answer in time does not hide a stranger', () => {
     const stage = new Stage();
     stage.hear();

@@ -38,7 +38,9 @@ interface Scene {
   readonly interface: string;
   /** The group's other nodes on this LAN. */
   readonly places: readonly Place[];
-  readonly fedUs: { last: number };
+  /** When the engine was told last, and places were asked. */
+  fedUs: number;
+  askedUs: number;
   conflict: ConflictStatus | undefined;
   claims: number;
 }
@@ -109,8 +111,8 @@ export class Claims {
       if (answering && owner === 0) this.#stranger(scene, claim, answering, nowUs);
       return;
     }
-    if (!answering || nowUs - scene.fedUs.last >= feedIntervalUs) {
-      scene.fedUs.last = nowUs;
+    if (!answering || nowUs - scene.fedUs >= feedIntervalUs) {
+      scene.fedUs = nowUs;
       this.#told.claimed(claim, owner);
     }
     if (owner === 0) this.#stranger(scene, claim, answering, nowUs);
@@ -154,7 +156,11 @@ export class Claims {
     const unplaced = this.#unplaced(scene);
     if (unplaced.length === 0 && this.#mayBeOurs(scene, answering)) return undefined;
     if (unplaced.length > 0) {
-      this.#told.ask(scene.interface, unplaced);
+      // Whoever was asked a moment ago may still answer.
+      if (nowUs - scene.askedUs >= answerUs) {
+        scene.askedUs = nowUs;
+        this.#told.ask(scene.interface, unplaced);
+      }
       this.#pending++;
     }
     const [oldest] = this.#strangers;
@@ -230,6 +236,6 @@ function sceneOf({ interface: name, memberAddresses, gateway }: GroupLink, self:
     .map(({ node, addresses }) => ({ node, addresses: addresses.map(addressOf) }));
   return {
     ...{ interface: name, places, claims: 0, conflict: undefined },
-    fedUs: { last: Number.NEGATIVE_INFINITY },
+    ...{ fedUs: Number.NEGATIVE_INFINITY, askedUs: Number.NEGATIVE_INFINITY },
   };
 }
