@@ -51,11 +51,13 @@ function cutControl(): void {
     lanPort,
     ...(cable === undefined ? [] : [cable.port]),
   ]);
-  const chain = (port: string): string =>
-    `chain ${port} { type filter hook ingress device ${port} priority 0; ` +
-    'ip protocol { udp, tcp } th dport 7169-7170 drop; ip protocol tcp th sport 7169-7170 drop; }';
-  const rules = `table netdev cut { ${ports.map(chain).join(' ')} }`;
-  inNamespace(switchNamespace, ['sh', '-c', `echo '${rules}' | nft -f -`]);
+  const chain = (port: string): string => `chain ${port} {
+    type filter hook ingress device ${port} priority 0;
+    ip protocol { udp, tcp } th dport 7169-7170 drop
+    ip protocol tcp th sport 7169-7170 drop
+  }`;
+  const rules = `table netdev cut {\n${ports.map(chain).join('\n')}\n}`;
+  inNamespace(switchNamespace, ['nft', rules]);
 }
 
 function mendControl(): void {
@@ -176,7 +178,11 @@ for (const address of [service4, service6]) {
       await stage.begin([]);
       const prefix = address.includes(':') ? 128 : 32;
       const has = (what: 'add' | 'del'): void =>
-        void ip(['-n', stranger.name, 'address', what, `${address}/${prefix}`, 'dev', stranger.interface]);
+        void ip([
+          ...['-n', stranger.name, 'address', what, `${address}/${prefix}`, 'dev', stranger.interface],
+          // As long as a kernel asks itself whether it is alone with it, it does not answer.
+          ...(prefix === 128 && what === 'add' ? ['nodad'] : []),
+        ]);
       const sinceUs = monotonicUs();
       has('add');
       try {

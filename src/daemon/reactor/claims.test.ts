@@ -205,12 +205,15 @@ describe('another place of the group', () => {
   });
 });
 
-test('where it is answered for here, a storm does not take the turns of the engine', () => {
+test('where it is answered for here, a storm does not take the turns of the engine; its last claim is told, too', () => {
   const stage = Stage.familiar();
   stage.answering = true;
+  const told = (): number => stage.said.filter((line) => line.startsWith('engine')).length;
   for (let count = 0; count < 1000; count++) stage.hear();
-  assert.equal(stage.said.filter((line) => line.startsWith('engine')).length, 1);
+  assert.equal(told(), 1);
+  assert.equal(stage.claims.dueUs, stage.nowUs + 50_000);
   stage.nowUs += 50_000;
-  stage.hear();
-  assert.equal(stage.said.filter((line) => line.startsWith('engine')).length, 2);
+  stage.claims.proceed(stage.nowUs);
+  assert.equal(told(), 2);
+  assert.equal(stage.claims.dueUs, Number.POSITIVE_INFINITY);
 });

@@ -38,8 +38,10 @@ interface Scene {
   readonly interface: string;
   /** The group's other nodes on this LAN. */
   readonly places: readonly Place[];
-  /** When the engine was told last, and places were asked. */
+  /** When the engine was told last, and the claim since that it has not been told. */
   fedUs: number;
+  unfed: Claim | undefined;
+  /** When places were asked last. */
   askedUs: number;
   conflict: ConflictStatus | undefined;
   claims: number;
@@ -74,10 +76,12 @@ export class Claims {
       for (const { addresses } of places) for (const address of addresses) this.#macs.set(address, undefined);
   }
 
-  /** When `proceed` has something to judge. */
+  /** When `proceed` has something to do. */
   get dueUs(): number {
-    if (this.#pending === 0) return Number.POSITIVE_INFINITY;
     let due = Number.POSITIVE_INFINITY;
+    for (const { unfed, fedUs } of this.#scenes.values())
+      if (unfed !== undefined) due = Math.min(due, fedUs + feedIntervalUs);
+    if (this.#pending === 0) return due;
     for (const { judgeUs } of this.#strangers.values()) due = Math.min(due, judgeUs ?? due);
     return due;
   }
@@ -111,16 +115,17 @@ export class Claims {
       if (answering && owner === 0) this.#stranger(scene, claim, answering, nowUs);
       return;
     }
-    if (!answering || nowUs - scene.fedUs >= feedIntervalUs) {
-      scene.fedUs = nowUs;
-      this.#told.claimed(claim, owner);
-    }
+    if (!answering || nowUs - scene.fedUs >= feedIntervalUs) this.#feed(scene, claim, nowUs);
+    else scene.unfed = claim;
     if (owner === 0) this.#stranger(scene, claim, answering, nowUs);
     else if (answering) note(scene, claim, owner, nowUs);
   }
 
-  /** Whoever has not turned out to be a place of ours is a stranger. */
+  /** The engine has the last word of a storm; whoever has not turned out to be a place of ours is a stranger. */
   proceed(nowUs: number): void {
+    for (const scene of this.#scenes.values())
+      if (scene.unfed !== undefined && nowUs - scene.fedUs >= feedIntervalUs)
+        this.#feed(scene, scene.unfed, nowUs);
     if (this.#pending === 0) return;
     for (const [key, stranger] of this.#strangers) {
       if (stranger.judgeUs === undefined || stranger.judgeUs > nowUs) continue;
@@ -135,6 +140,12 @@ export class Claims {
   /** Who claimed an address of the group last. */
   conflict(group: GroupId): ConflictStatus | null {
     return this.#scenes.get(group)?.conflict ?? null;
+  }
+
+  #feed(scene: Scene, claim: Claim, nowUs: number): void {
+    scene.fedUs = nowUs;
+    scene.unfed = undefined;
+    this.#told.claimed(claim, this.#ownerOf(claim));
   }
 
   #stranger(scene: Scene, claim: Claim, answering: boolean, nowUs: number): void {
@@ -235,7 +246,7 @@ function sceneOf({ interface: name, memberAddresses, gateway }: GroupLink, self:
     .filter(({ node, addresses }) => node !== self && (gateway === undefined || addresses.length > 0))
     .map(({ node, addresses }) => ({ node, addresses: addresses.map(addressOf) }));
   return {
-    ...{ interface: name, places, claims: 0, conflict: undefined },
+    ...{ interface: name, places, claims: 0, conflict: undefined, unfed: undefined },
     ...{ fedUs: Number.NEGATIVE_INFINITY, askedUs: Number.NEGATIVE_INFINITY },
   };
 }

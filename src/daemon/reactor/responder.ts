@@ -15,6 +15,7 @@ import {
   isIpv4,
   type MacAddress,
   solicitedNode,
+  unspecifiedIpv4,
   unspecifiedIpv6,
 } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
@@ -217,7 +218,7 @@ export class Responder {
       case 'solicitation': {
         if (this.#groupOf.has(frame.senderIp)) return;
         const mac = frame.senderMac ?? frame.source;
-        if (frame.senderIp !== unspecifiedIpv6) this.#learn(frame.senderIp, mac);
+        this.#learn(frame.senderIp, mac);
         this.#noteAsked(frame.targetIp);
         if (this.#answersFor(frame.targetIp)) {
           this.#answers.push(
@@ -233,6 +234,7 @@ export class Responder {
   }
 
   #learn(address: IpAddress, mac: MacAddress): void {
+    if (address === unspecifiedIpv4 || address === unspecifiedIpv6) return;
     this.hosts.learn(address, mac);
     this.#told.placed(address, mac);
   }
