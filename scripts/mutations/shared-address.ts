@@ -2,7 +2,7 @@
 import type { Mutation, Patch } from './mutation.ts';
 
 const reactor = 'src/daemon/reactor/reactor.ts';
-const responder = 'src/daemon/reactor/responder.ts';
+const broadcasts = 'src/daemon/reactor/broadcasts.ts';
 const frames = 'src/wire/frame.ts';
 const detector = 'src/engine/detector.ts';
 
@@ -23,7 +23,7 @@ const nobodyIsAsked: Patch = {
 export const nothingIsAnnounced: readonly Patch[] = [{ file: reactor, find: announce, replace: 'return;' }];
 
 /** The forms of the announcement in IPv4. */
-const bothForms = '[arpAnnouncementReply(this.#mac, address), arpAnnouncementRequest(this.#mac, address)]';
+const bothForms = '[arpAnnouncementReply(mac, address), arpAnnouncementRequest(mac, address)]';
 const replyForm = "return arpFrame('reply', broadcastMac, mac, ip, mac, ip);";
 
 const carrierOrSilence = "(cause !== 'carrier' && cause !== 'silence')";
@@ -49,7 +49,7 @@ export const sharedAddress: readonly Mutation[] = [
   {
     name: 'no reply form among the announcements',
     ...claim(2),
-    patches: [{ file: responder, find: bothForms, replace: '[arpAnnouncementRequest(this.#mac, address)]' }],
+    patches: [{ file: broadcasts, find: bothForms, replace: '[arpAnnouncementRequest(mac, address)]' }],
   },
   {
     name: 'the reply is not broadcast',
@@ -65,7 +65,7 @@ export const sharedAddress: readonly Mutation[] = [
         find: replyForm,
         replace: "return arpFrame('reply', broadcastMac, mac, ip, broadcastMac, ip);",
       },
-      { file: responder, find: bothForms, replace: '[arpAnnouncementReply(this.#mac, address)]' },
+      { file: broadcasts, find: bothForms, replace: '[arpAnnouncementReply(mac, address)]' },
       nobodyIsAsked,
     ],
   },
