@@ -280,10 +280,11 @@ export class World {
     this.network.healAll();
     this.lan.heal();
     this.network.lossless = true;
+    // All of them first: whoever is asked how it is sees the carrier that the others give it.
+    for (const { id } of this.machines) this.network.power(id, true);
     for (const machine of this.machines) {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
       machine.mendDisk();
-      this.network.power(machine.id, true);
       if (machine.alive) machine.check(true);
       else this.up(machine);
     }
