@@ -22,6 +22,7 @@ export function elect(member: Member, graceOver: boolean): void {
   const fresh = state === 'starting' && !graceOver;
   const unregistered = fresh && member.registrant?.untried === true;
   if (active !== undefined) {
+    if (member.pin.role === 'active') member.pin.set('standby', 'heard');
     member.lastActive = active;
     member.vacantSince = undefined;
     member.turn.cancel();
@@ -35,6 +36,10 @@ export function elect(member: Member, graceOver: boolean): void {
     member.turn.cancel();
     if (unregistered) return;
     member.enter('faulted', member.healthReason);
+    return;
+  }
+  if (member.pin.role === 'standby') {
+    member.turn.cancel();
     return;
   }
   if (context.stopping || (!graceOver && (state === 'starting' || member.lastActive === 0))) return;
@@ -94,8 +99,9 @@ function waitOf(member: Member, graceOver: boolean): number {
     return able.filter((peer) => goesBefore(member, peer, config.self)).length * slot;
   }
   const ahead = member.peers.filter((peer) => {
-    const state = peer.standing(member.id)?.state ?? MemberState.starting;
-    return mayAct(peer, context) && state === MemberState.starting && member.isAhead(peer.id, config.self);
+    const { state = MemberState.starting, pinned = false } = peer.standing(member.id) ?? {};
+    if (pinned || state !== MemberState.starting) return false;
+    return mayAct(peer, context) && member.isAhead(peer.id, config.self);
   });
   // Those that stood by before us have the ranks up to the group's size.
   const ranks = settled.length > 0 ? member.config.members.length * slot : 0;
@@ -116,7 +122,7 @@ function mayAct(peer: PeerWatch, { config, now }: Context): boolean {
 }
 
 /**
- * Priority, then number; but the chosen successor of a planned switchover goes first, and whoever held the role last has
+ * Who is not held back, then priority, then number; but the chosen successor of a planned switchover goes first, and whoever held the role last has
  * just lost it or given it up, and goes last.
  */
 function goesBefore(member: Member, peer: PeerWatch, self: NodeId): boolean {

@@ -3,6 +3,8 @@ import type { GroupId, NodeId, PathId, Term } from '../wire/control/message.ts';
 import type { Context } from './context.ts';
 import type { MemberStateName } from './effect.ts';
 import type { Group } from './group.ts';
+import type { Member } from './member.ts';
+import type { PinnedRole } from './pin.ts';
 import type { ProxyServer, ProxySnapshot } from './proxy-server.ts';
 import type { Instant } from './time.ts';
 import type { Voter, VoteSnapshot } from './voter.ts';
@@ -15,6 +17,18 @@ export interface EngineSnapshot {
     /** Who is believed active; 0: nobody. */
     readonly active: NodeId | 0;
     readonly healthy: boolean;
+    /** How often we have lost the role of late against our will, and for how much longer that holds us back. */
+    readonly falls: number;
+    readonly heldBackUs: number;
+    /** What an operator has pinned us as; null: nothing. */
+    readonly pinned: PinnedRole | null;
+    /** The other members that can be heard: who could take the role now, and who could not because it is pinned. */
+    readonly others: readonly {
+      readonly id: NodeId;
+      readonly able: boolean;
+      readonly pinned: boolean;
+      readonly heldBack: boolean;
+    }[];
     /** Null: without a proxy. */
     readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];
@@ -33,6 +47,18 @@ export interface EngineSnapshot {
   }[];
 }
 
+function othersOf(member: Member): EngineSnapshot['groups'][number]['others'] {
+  const { id: group, successors } = member;
+  return member.peers
+    .filter(({ up }) => up)
+    .map((peer) => ({
+      id: peer.id,
+      able: successors.includes(peer),
+      pinned: peer.standing(group)?.pinned === true,
+      heldBack: peer.standing(group)?.heldBack === true,
+    }));
+}
+
 export function snapshotOf(
   { config, detector }: Context,
   groups: readonly Group[],
@@ -46,6 +72,10 @@ export function snapshotOf(
       term: member.term,
       active: member.holds ? config.self : (member.activePeer?.id ?? member.servedBy?.member ?? 0),
       healthy: member.healthy,
+      falls: member.damping.falls,
+      heldBackUs: member.damping.remainingUs,
+      pinned: member.pin.role ?? null,
+      others: othersOf(member),
       proxy:
         member.registrant === undefined
           ? null

@@ -29,6 +29,10 @@ export function statusOf(
       termMember: group.term.member,
       active: group.active,
       healthy: group.healthy,
+      falls: group.falls,
+      heldBackUs: group.heldBackUs,
+      pinned: group.pinned,
+      others: group.others,
       proxy: group.proxy,
     })),
     proxied: engine.proxied.map(({ term, ...proxied }) => ({
