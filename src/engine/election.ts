@@ -50,9 +50,12 @@ export function elect(member: Member, graceOver: boolean): void {
     return;
   }
   if (member.vacantSince === undefined) noticeVacancy(member, cause);
+  const waitUs = waitOf(member, graceOver);
+  // Somebody ahead is out of the way, and others may see that, too: from here on everybody counts anew.
+  if (waitUs < member.waitUs) member.ranksFrom = instant(Math.max(member.ranksFrom, context.now));
+  member.waitUs = waitUs;
   const from = instant(Math.max(member.vacantSince ?? context.now, member.ranksFrom));
-  const due = later(from, waitOf(member, graceOver));
-  const at = instant(Math.max(due, member.notBefore));
+  const at = instant(Math.max(later(from, waitUs), member.notBefore));
   if (context.now < at) member.turn.arm(at);
   else if (member.entitled) member.acquire(cause);
 }
@@ -79,6 +82,7 @@ function causeOfVacancy(member: Member): Cause | undefined {
 
 function noticeVacancy(member: Member, cause: Cause): void {
   member.vacantSince = member.context.now;
+  member.waitUs = 0;
   const peer = member.context.detector.peer(member.lastActive);
   // What the detector saw of a peer that is down, it has reported itself.
   if (peer?.up && cause !== 'startup' && cause !== 'again') {

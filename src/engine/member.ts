@@ -62,6 +62,8 @@ export class Member {
   notBefore: Instant = instant(0);
   /** Ranks are counted from this moment at the earliest. */
   ranksFrom: Instant = instant(0);
+  /** How long our rank lets us wait in the present vacancy, as reckoned last, microseconds. */
+  waitUs = 0;
   /** Why we acquire. */
   why = '';
   /** Packets are held for us: deliver them when the fence opens. */
