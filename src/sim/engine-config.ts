@@ -18,7 +18,7 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
     switchoverTimeoutUs: 300_000 * waits,
     announceScheduleUs: [20_000 * waits, 100_000 * waits],
     defendIntervalUs: 50_000 * waits,
-    damping: { firstUs: 0, maxUs: 1, forgetUs: 1 },
+    damping: plan.damping,
     termBlock: 8,
     peers: peersOf(plan, self),
     groups: isMember ? [memberPart(plan, self)] : [],

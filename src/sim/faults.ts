@@ -115,7 +115,17 @@ const witnessFaults: Readonly<Record<string, Fault>> = {
   witnessStop: (world) => anyAlive(world, isWitness)?.tell({ kind: 'stop' }),
 };
 
+/** Where an operator pins roles, calm too. */
+const upkeepFaults: Readonly<Record<string, Fault>> = {
+  maintenance: (world) => {
+    const machine = anyAlive(world, isMember);
+    machine?.pin(true);
+    world.after(world.span(20_000, 600_000), () => machine?.pin(false));
+  },
+};
+
 const all: Readonly<Record<string, Fault>> = {
+  ...upkeepFaults,
   ...witnessFaults,
   ...hostFaults,
   ...calmFaults,
@@ -127,13 +137,21 @@ const all: Readonly<Record<string, Fault>> = {
 };
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
-export function faultNames({ calm, proxies, witnesses, standstills, tempo }: Plan): readonly string[] {
+export function faultNames({
+  calm,
+  proxies,
+  witnesses,
+  standstills,
+  tempo,
+  maintenance,
+}: Plan): readonly string[] {
   const calmNames = Object.keys({
     ...calmFaults,
     ...(proxies.length === 0 ? {} : proxyFaults),
     ...(witnesses.length === 0 ? {} : witnessFaults),
     ...(standstills ? hostFaults : {}),
     ...(tempo.beats > 1 ? calmHardships : {}),
+    ...(maintenance ? upkeepFaults : {}),
   });
   if (calm) return calmNames;
   const rough = Object.keys({

@@ -4,6 +4,7 @@ import type { NodeId } from '../wire/control/message.ts';
 import { drawQuorum } from './quorum.ts';
 import type { Random } from './random.ts';
 import { drawTempo, type Pace, type Tempo } from './tempo.ts';
+import { drawUpkeep, type Upkeep } from './upkeep.ts';
 import { drawWiring, type PathPlan, type Wiring } from './wiring.ts';
 
 export const group = 1;
@@ -13,7 +14,7 @@ const renewUs = 4_000;
 /** Longer than a lease. */
 const promiseLeastUs = 24_000;
 
-export interface Plan extends Wiring {
+export interface Plan extends Wiring, Upkeep {
   readonly members: readonly NodeId[];
   readonly priorities: ReadonlyMap<NodeId, number>;
   readonly tempo: Tempo;
@@ -42,6 +43,7 @@ export interface Chances {
   readonly shape: Random;
   readonly policy: Random;
   readonly tempo: Random;
+  readonly upkeep: Random;
 }
 
 export function drawPlan(pace: Pace, chances: Chances): Plan {
@@ -59,6 +61,7 @@ export function drawPlan(pace: Pace, chances: Chances): Plan {
     priorities,
     tempo,
     ...drawQuorum(policy, members, wired, { intervalUs, leastUs: promiseLeastUs * tempo.beats }),
+    ...drawUpkeep(chances.upkeep, tempo),
     standstills: policy.chance(0.3),
     intervalUs,
     leaseUs: leaseUs * tempo.beats,

@@ -20,6 +20,7 @@ const preemptCounts = 12;
 const shapeSalt = 59;
 const policySalt = 195;
 const tempoSalt = 401;
+const upkeepSalt = 733;
 const tetherSalt = 733;
 
 export interface WorldOptions {
@@ -77,6 +78,7 @@ export class World {
       shape: new Random(seed ^ shapeSalt),
       policy: new Random(seed ^ policySalt),
       tempo: new Random(seed ^ tempoSalt),
+      upkeep: new Random(seed ^ upkeepSalt),
     });
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
@@ -226,9 +228,9 @@ export class World {
     this.#watch();
     this.#scheduleFaults();
     const { troubleUs, calmUs } = plan.tempo;
-    // Whoever preempts waits for ten counts of missed heartbeats, and then takes a moment.
-    const settleUs =
-      plan.tempo.settleUs + (plan.preempt ? preemptCounts * plan.missCount * plan.intervalUs : 0);
+    // Whoever preempts waits until it is not held back, then for ten counts of missed heartbeats, and then takes a moment.
+    const patienceUs = plan.damping.maxUs + preemptCounts * plan.missCount * plan.intervalUs;
+    const settleUs = plan.tempo.settleUs + (plan.preempt ? patienceUs : 0);
     this.agenda.runUntil(troubleUs);
     this.#heal();
     this.agenda.runUntil(troubleUs + settleUs);
@@ -269,6 +271,7 @@ export class World {
       this.network.power(machine.id, true);
       if (machine.alive) machine.check(true);
       else this.up(machine);
+      machine.pin(false);
     }
     this.#carriersChanged();
   }
