@@ -11,6 +11,29 @@ function bug(name: string, file: string, find: string, replace: string): Planted
   return { name, patches: [{ file: `src/engine/${file}.ts`, find, replace }] };
 }
 
+/** Maintenance. */
+const upkeep: readonly Planted[] = [
+  bug('a pinned standby takes over', 'election', "if (member.pin.role === 'standby') {", 'if (false) {'),
+  bug(
+    'a pinned active hands the role over for a failing check',
+    'group',
+    'member.config.takeOverOn.status && !member.isPinned;',
+    'member.config.takeOverOn.status;',
+  ),
+  bug(
+    'a pinned active hands the role over on request',
+    'request',
+    "if (isPinned) this.#failed('the active member is in maintenance');\n    else if",
+    'if',
+  ),
+  bug(
+    'a restart ends maintenance',
+    'member',
+    'this.pin = new Pin(context, config.id, pinned);',
+    'this.pin = new Pin(context, config.id, pinned && undefined);',
+  ),
+];
+
 /** Of every group. */
 const roles: readonly Planted[] = [
   bug(
@@ -72,6 +95,12 @@ const roles: readonly Planted[] = [
     'member',
     'this.announcer.cancel();\n    this.context.emit({ kind: ',
     'this.context.emit({ kind: ',
+  ),
+  bug(
+    'whoever moves up in rank acts at once',
+    'election',
+    'if (waitUs < member.waitUs) member.ranksFrom',
+    'if (false) member.ranksFrom',
   ),
   bug('nobody waits for the chosen successor', 'election', 'if (standing?.handsOver) return undefined;', ''),
   bug('a start has no grace', 'engine', '#graceOver = false;', '#graceOver = true;'),
@@ -204,4 +233,4 @@ const debuts: readonly Planted[] = [
   ),
 ];
 
-export const planted: readonly Planted[] = [...roles, ...proxies, ...strict, ...debuts];
+export const planted: readonly Planted[] = [...roles, ...upkeep, ...proxies, ...strict, ...debuts];

@@ -27,6 +27,11 @@ export const failureKinds: Readonly<Record<FailureCode, FailureKind>> = {
     http: 409,
     meaning: 'the switchover did not happen; the role is where it was',
   },
+  inMaintenance: {
+    exit: 75,
+    http: 409,
+    meaning: 'the role of a member is pinned; a switchover does not move it',
+  },
   reactorSilent: { exit: 75, http: 503, meaning: 'the reactor did not answer in time' },
   notFound: { exit: 76, http: 404, meaning: 'the control socket has no such resource' },
   methodNotAllowed: { exit: 76, http: 405, meaning: 'the resource does not take this method' },
@@ -47,6 +52,7 @@ export type FailureCode =
   | 'stateUnusable'
   | 'alreadyRunning'
   | 'switchoverFailed'
+  | 'inMaintenance'
   | 'reactorSilent'
   | 'notFound'
   | 'methodNotAllowed'

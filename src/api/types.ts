@@ -5,6 +5,7 @@
  *   GET  /v1/status                      -> Status
  *   GET  /v1/events?follow=1&since=SEQ   -> one Occurrence per line (NDJSON); follow keeps the connection open
  *   POST /v1/switchover {group, to?}     -> {accepted: true} or Problem
+ *   POST /v1/maintenance {group, on}     -> MaintenanceResult or Problem
  *   POST /v1/reload                      -> ReloadResult or Problem
  */
 
@@ -57,6 +58,14 @@ export interface GroupStatus {
   /** Null: nobody else has claimed an address. */
   readonly conflict: ConflictStatus | null;
   readonly checks: readonly CheckStatus[];
+  /** What an operator has pinned this member's role as (`understudy maintenance`); null: nothing. */
+  readonly maintenance: 'active' | 'standby' | null;
+  /** How often this member has lost the role of late against its will, and for how much longer that holds it back. */
+  readonly damping: { readonly falls: number; readonly heldBackMs: number };
+  /** The other members that are heard. */
+  readonly others: readonly OtherMember[];
+  /** What an operator should know of, in words. */
+  readonly warnings: readonly string[];
   /** The proxy this member registers with, and whether that has accepted it; null without one. */
   readonly proxy: { readonly name: string; readonly registered: boolean } | null;
 }
@@ -74,6 +83,14 @@ export interface ConflictStatus {
   readonly atUs: number;
   /** All claims for addresses of the group since the start. */
   readonly claims: number;
+}
+
+export interface OtherMember {
+  readonly name: string;
+  /** It could take the role now. */
+  readonly able: boolean;
+  readonly maintenance: boolean;
+  readonly heldBack: boolean;
 }
 
 export interface VoteStatus {
@@ -144,6 +161,14 @@ export interface ReloadResult {
   readonly changed: readonly string[];
   /** What differs but only takes effect after a restart. */
   readonly needsRestart: readonly string[];
+}
+
+export interface MaintenanceResult {
+  readonly group: string;
+  /** What this member's role is pinned as now; null: not. */
+  readonly role: 'active' | 'standby' | null;
+  /** As in the status of the group. */
+  readonly warnings: readonly string[];
 }
 
 export interface Problem {

@@ -2,7 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { Client, type Dispatcher } from 'undici';
 import { CodedError, type FailureCode, failureKinds } from '../api/errors.ts';
-import type { Occurrence, Problem, ReloadResult, Status } from '../api/types.ts';
+import type { MaintenanceResult, Occurrence, Problem, ReloadResult, Status } from '../api/types.ts';
 
 /** How long the daemon may take to begin an answer, milliseconds. */
 const answerTimeoutMs = 5000;
@@ -30,6 +30,10 @@ export class ControlClient {
 
   async switchover(group: string, to: string | undefined): Promise<void> {
     await this.#call('POST', '/v1/switchover', to === undefined ? { group } : { group, to });
+  }
+
+  async maintenance(group: string, on: boolean): Promise<MaintenanceResult> {
+    return (await this.#call('POST', '/v1/maintenance', { group, on })) as MaintenanceResult;
   }
 
   /** Those after `since`; with `follow` it goes on until the daemon ends. */

@@ -1,10 +1,10 @@
 /** The commands. What each one does is small enough to be here, or in the file named after it. */
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { CodedError, describeFailure, failureKinds } from '../api/errors.ts';
 import { ControlClient } from './control-client.ts';
 import { eventLine, readClocks } from './event-line.ts';
 import { chooseSocket, type SocketOptions } from './socket-choice.ts';
-import { statusPage } from './status-page.ts';
+import { pinnedText, statusPage } from './status-page.ts';
 import { switchOver } from './switchover.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -141,6 +141,17 @@ function addRequests(program: Command, terminal: Terminal): void {
     .option('--to <node>', 'to this member; else the best standby')
     .action((group: string, options: SocketOptions & { to?: string }) =>
       withClient(options, async (client) => terminal.out(`${await switchOver(client, group, options.to)}\n`)),
+    );
+  withSocket(program.command('maintenance'))
+    .description('pin what this member is in a group, whatever happens, or end that')
+    .argument('<group>')
+    .addArgument(new Argument('<state>').choices(['on', 'off']))
+    .action((group: string, state: string, options: SocketOptions) =>
+      withClient(options, async (client) => {
+        const { role, warnings } = await client.maintenance(group, state === 'on');
+        terminal.out(`${group}: ${pinnedText[role ?? 'nothing']}\n`);
+        for (const warning of warnings) terminal.err(`warning: ${group}: ${warning}\n`);
+      }),
     );
   withSocket(program.command('reload'))
     .description('read the configuration again; a bad file changes nothing')

@@ -32,8 +32,8 @@ export function statusPage(status: Status, nowUs: number): string {
     ['PEER', 'STATE', 'PATH', 'STATE', 'TETHER', 'LAST HEARD'],
     ...peerRows(status.peers, nowUs),
   ];
-  const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...proxied(status), ...votes(status)];
-  parts.push(...conflicts(status, nowUs), table(peers));
+  const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...notes(status.groups)];
+  parts.push(...proxied(status), ...votes(status), ...conflicts(status, nowUs), table(peers));
   if (checks.length > 0) parts.push(table([['CHECK', 'STATE', 'LAST RUN'], ...checks]));
   return [...parts, table(facts)].join('\n');
 }
@@ -57,6 +57,29 @@ function groupRow(group: GroupStatus, behind: boolean): string[] {
     ...(behind ? [registered] : []),
     addressesOf(group),
   ];
+}
+
+/** What a role that an operator has pinned means, said of this member. */
+export const pinnedText: Readonly<Record<'active' | 'standby' | 'nothing', string>> = {
+  active: 'in maintenance: keeps the role, whatever its checks say, and hands it to nobody',
+  standby: 'in maintenance: does not take over, whatever happens',
+  nothing: 'not in maintenance',
+};
+
+/** What is out of the ordinary in a group, a line each. */
+function notes(groups: readonly GroupStatus[]): string[] {
+  const lines = groups.flatMap(({ name, maintenance, damping, others, warnings }) => [
+    ...warnings.map((warning) => `WARNING  ${name}: ${warning}\n`),
+    ...(maintenance === null ? [] : [`${name}: ${pinnedText[maintenance]}\n`]),
+    ...(damping.heldBackMs > 0
+      ? [`${name}: held back ${duration(damping.heldBackMs)} (${damping.falls} falls)\n`]
+      : []),
+    ...others
+      .filter((other) => other.maintenance)
+      .map((other) => `${name}: ${other.name} is in maintenance\n`),
+    ...others.filter((other) => other.heldBack).map((other) => `${name}: ${other.name} is held back\n`),
+  ]);
+  return lines.length === 0 ? [] : [lines.join('')];
 }
 
 /** What this node is a proxy of, and who is registered with it. */

@@ -5,7 +5,8 @@
 
 import type { EngineConfig } from '../engine/config.ts';
 import type { MemberStateName, ProxyStateName, Report } from '../engine/effect.ts';
-import type { GroupId, MemberState, NodeId, PathId } from '../wire/control/message.ts';
+import type { PinnedRole } from '../engine/pin.ts';
+import type { BootNonce, GroupId, MemberState, NodeId, PathId } from '../wire/control/message.ts';
 import type { ClaimKind } from './reactor/claim.ts';
 
 /** Everything the reactor needs, resolved from the configuration for this node. Addresses are text: see wire/address. */
@@ -73,9 +74,19 @@ export interface Hop {
   readonly addresses: readonly string[];
 }
 
+/** What the control plane drew, reserved and found on the disk for this start. */
+export interface BootRecord {
+  readonly nonce: BootNonce;
+  readonly termCeiling: number;
+  readonly termFloor: number;
+  /** What an operator had pinned in an earlier life. */
+  readonly pins: ReadonlyMap<GroupId, PinnedRole>;
+}
+
 export type ToReactor =
   | { readonly kind: 'health'; readonly group: GroupId; readonly healthy: boolean; readonly reason: string }
   | { readonly kind: 'switchover'; readonly group: GroupId; readonly target: NodeId | 0 }
+  | { readonly kind: 'maintenance'; readonly group: GroupId; readonly on: boolean }
   | { readonly kind: 'termsReserved'; readonly ceiling: number }
   /** The kernel sends the group's packets there now. */
   | { readonly kind: 'routed'; readonly group: GroupId; readonly to: NodeId | 0 }
@@ -148,6 +159,18 @@ export interface ReactorStatus {
     readonly waitsFor: 'port' | 'probe' | 'address' | null;
     /** Null: nobody else claimed an address. */
     readonly conflict: ConflictStatus | null;
+    readonly falls: number;
+    readonly heldBackUs: number;
+    /** What an operator has pinned this member as; null: nothing. */
+    readonly pinned: PinnedRole | null;
+    /** The other members that are heard. */
+    readonly others: readonly {
+      readonly id: NodeId;
+      /** It could take the role now. */
+      readonly able: boolean;
+      readonly pinned: boolean;
+      readonly heldBack: boolean;
+    }[];
     /** Null: without a proxy. */
     readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];

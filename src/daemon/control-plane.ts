@@ -1,6 +1,7 @@
 /** The control plane of a running daemon: between the reactor, the checks, the disk, the journal and the socket. */
 import { CodedError, describeFailure } from '../api/errors.ts';
-import type { ReloadResult, Status } from '../api/types.ts';
+import type { MaintenanceResult, ReloadResult, Status } from '../api/types.ts';
+import type { PinnedRole } from '../engine/pin.ts';
 import { destroyTcpSockets } from '../linux/sockdiag.ts';
 import { parseIp } from '../wire/address.ts';
 import type { FromReactor, ReactorStatus, ToReactor } from './bridge.ts';
@@ -10,8 +11,10 @@ import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
 import { type Journal, monotonicUs } from './events/journal.ts';
 import type { OccurrenceRing } from './events/ring.ts';
 import type { ControlSurface } from './http/surface.ts';
+import { Maintenance, refusePinned } from './maintenance.ts';
 import { planReload } from './reload.ts';
 import { RouteKeeper } from './routing/keeper.ts';
+import type { Pins } from './state/pins.ts';
 import type { TermsFile } from './state/terms.ts';
 import { assembleStatus } from './status.ts';
 import { version } from './version.ts';
@@ -26,6 +29,9 @@ export interface ControlPlaneParts {
   readonly config: ResolvedConfig;
   readonly journal: Journal;
   readonly terms: TermsFile;
+  readonly pins: Pins;
+  /** What was pinned in an earlier life, by the groups' names. */
+  readonly pinned: ReadonlyMap<string, PinnedRole>;
   readonly post: (message: ToReactor) => void;
   readonly setLogLevel: (level: string) => void;
 }
@@ -36,6 +42,7 @@ export class ControlPlane implements ControlSurface {
   readonly #journal: Journal;
   readonly #health: HealthWatch;
   readonly #routes: RouteKeeper;
+  readonly #maintenance: Maintenance;
   readonly #questions = new Map<number, (status: ReactorStatus) => void>();
   readonly #startedMs = performance.now();
   #config: ResolvedConfig;
@@ -47,6 +54,7 @@ export class ControlPlane implements ControlSurface {
     this.#config = parts.config;
     this.#journal = parts.journal;
     this.ring = parts.journal.ring;
+    this.#maintenance = new Maintenance(parts.pins, parts.pinned, parts.journal);
     this.#health = new HealthWatch({
       check: (group, entry, state) =>
         this.#journal.say('check', `${group.name}: check ${entry.name}: ${state.detail}`, {
@@ -72,7 +80,7 @@ export class ControlPlane implements ControlSurface {
       case 'ready':
         return this.#ready(message);
       case 'report':
-        return this.#journal.report(message, this.#config.control.names);
+        return this.#reported(message);
       case 'reserveTerms':
         void this.#reserveTerms(message.ceiling);
         return;
@@ -117,13 +125,9 @@ export class ControlPlane implements ControlSurface {
     });
   }
 
-  switchover(groupName: string, to: string | undefined): void {
-    const { groups, names } = this.#config.control;
-    const group = groups.find((candidate) => candidate.name === groupName);
-    if (group === undefined) {
-      const known = groups.map((candidate) => candidate.name).join(', ');
-      throw new CodedError('unknownGroup', `there is no group ${groupName}`, `the groups here are ${known}`);
-    }
+  async switchover(groupName: string, to: string | undefined): Promise<void> {
+    const { names } = this.#config.control;
+    const group = this.#groupOf(groupName);
     if (to !== undefined && !group.members.includes(to)) {
       const known = group.members.join(', ');
       throw new CodedError(
@@ -132,6 +136,7 @@ export class ControlPlane implements ControlSurface {
         `its members are ${known}`,
       );
     }
+    refusePinned(await this.status(), groupName, to);
     const target = [...names.members].find(([, name]) => name === to)?.[0] ?? 0;
     this.#journal.say(
       'switchoverAsked',
@@ -142,6 +147,16 @@ export class ControlPlane implements ControlSurface {
       },
     );
     this.#parts.post({ kind: 'switchover', group: group.id, target });
+  }
+
+  async maintenance(groupName: string, on: boolean): Promise<MaintenanceResult> {
+    const { id } = this.#groupOf(groupName);
+    this.#parts.post({ kind: 'maintenance', group: id, on });
+    // Who answers this has handled that, and reported what came of it.
+    const { groups } = await this.status();
+    await this.#maintenance.kept();
+    const group = groups.find(({ name }) => name === groupName);
+    return { group: groupName, role: group?.maintenance ?? null, warnings: group?.warnings ?? [] };
   }
 
   reload(): ReloadResult {
@@ -170,6 +185,22 @@ export class ControlPlane implements ControlSurface {
       level: needsRestart.length === 0 ? 'info' : 'warn',
     });
     return { changed, needsRestart };
+  }
+
+  #reported(message: Extract<FromReactor, { kind: 'report' }>): void {
+    const { names } = this.#config.control;
+    this.#journal.report(message, names);
+    const { report } = message;
+    const name = report.code === 'maintenance' ? names.groups.get(report.group) : undefined;
+    if (report.code === 'maintenance' && name !== undefined) this.#maintenance.changed(name, report.role);
+  }
+
+  #groupOf(name: string): ControlGroup {
+    const { groups } = this.#config.control;
+    const group = groups.find((candidate) => candidate.name === name);
+    if (group !== undefined) return group;
+    const known = groups.map((candidate) => candidate.name).join(', ');
+    throw new CodedError('unknownGroup', `there is no group ${name}`, `the groups here are ${known}`);
   }
 
   #ready({ fifo, fifoWhy }: Extract<FromReactor, { kind: 'ready' }>): void {

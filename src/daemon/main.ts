@@ -7,7 +7,9 @@ import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import { CodedError, failureKinds } from '../api/errors.ts';
-import type { FromReactor } from './bridge.ts';
+import type { PinnedRole } from '../engine/pin.ts';
+import type { GroupId } from '../wire/control/message.ts';
+import type { BootRecord, FromReactor } from './bridge.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Journal } from './events/journal.ts';
@@ -16,6 +18,7 @@ import { clearSocketPath, closeServer, listenOn } from './http/socket.ts';
 import { type ReactorLink, type StartReactor, startReactorWorker } from './reactor-link.ts';
 import { reserveAtBoot } from './state/boot.ts';
 import { lockState } from './state/lock.ts';
+import { Pins } from './state/pins.ts';
 import { TermsFile } from './state/terms.ts';
 import { version } from './version.ts';
 
@@ -51,11 +54,23 @@ export async function runDaemon(
     });
     for (const warning of config.warnings) journal.say('configWarning', warning);
     const reserved = await reserveAtBoot(terms, lock.lived, config.reactor.engine.termBlock, journal);
-    const life = new Life(options.configPath, config, journal, terms, log);
-    return await life.run(reserved, seams.startReactor ?? startReactorWorker, seams.signals ?? process);
+    const pins = new Pins(control.stateDir);
+    const pinned = pinnedBefore(pins, config, journal);
+    const life = new Life(options.configPath, config, { journal, terms, log, pins, pinned });
+    const boot = { nonce: drawNonce(), termCeiling: reserved.ceiling, termFloor: reserved.floor };
+    const start = seams.startReactor ?? startReactorWorker;
+    return await life.run({ ...boot, pins: byId(pinned, config) }, start, seams.signals ?? process);
   } finally {
     lock.release();
   }
+}
+
+interface LifeParts {
+  readonly journal: Journal;
+  readonly log: Logger;
+  readonly terms: TermsFile;
+  readonly pins: Pins;
+  readonly pinned: ReadonlyMap<string, PinnedRole>;
 }
 
 /** From the start of the reactor to the end of the process. */
@@ -70,14 +85,13 @@ class Life {
   #started = false;
   #stopTimer: NodeJS.Timeout | undefined;
 
-  constructor(configPath: string, config: LoadedConfig, journal: Journal, terms: TermsFile, log: Logger) {
+  constructor(configPath: string, config: LoadedConfig, { log, ...parts }: LifeParts) {
     this.#config = config;
-    this.#journal = journal;
+    this.#journal = parts.journal;
     this.#plane = new ControlPlane({
+      ...parts,
       configPath,
       config,
-      journal,
-      terms,
       post: (message) => this.#link?.post(message),
       setLogLevel: (level) => {
         log.level = level;
@@ -86,15 +100,10 @@ class Life {
     this.#server = controlServer(this.#plane);
   }
 
-  async run(
-    terms: { readonly floor: number; readonly ceiling: number },
-    startReactor: StartReactor,
-    signals: NodeJS.EventEmitter,
-  ): Promise<number> {
+  async run(boot: BootRecord, startReactor: StartReactor, signals: NodeJS.EventEmitter): Promise<number> {
     const { socket } = this.#config.control;
     const release = this.#listenTo(signals);
     try {
-      const boot = { nonce: drawNonce(), termCeiling: terms.ceiling, termFloor: terms.floor };
       this.#link = startReactor(
         { config: this.#config.reactor, boot },
         {
@@ -187,6 +196,27 @@ class Life {
     const limitMs = this.#plane.switchoverTimeoutMs + stopMarginMs;
     this.#stopTimer = setTimeout(() => this.#failed(`it did not stop within ${limitMs / 1000} s`), limitMs);
   }
+}
+
+/** What is in maintenance since an earlier life, by the groups' names. */
+function pinnedBefore(
+  pins: Pins,
+  { control }: LoadedConfig,
+  journal: Journal,
+): ReadonlyMap<string, PinnedRole> {
+  const { roles, damaged } = pins.read(control.groups.map((group) => group.name));
+  if (damaged !== undefined)
+    journal.say('maintenanceLost', `${damaged} is damaged: no group is in maintenance`);
+  return new Map(roles);
+}
+
+function byId(pinned: ReadonlyMap<string, PinnedRole>, { control }: LoadedConfig): Map<GroupId, PinnedRole> {
+  return new Map(
+    control.groups.flatMap(({ id, name }) => {
+      const role = pinned.get(name);
+      return role === undefined ? [] : [[id, role]];
+    }),
+  );
 }
 
 /** 48 random bits, never 0: that means "not known yet". */

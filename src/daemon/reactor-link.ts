@@ -2,12 +2,12 @@
 import { Worker } from 'node:worker_threads';
 import { createEventFd, signalEventFd } from '../linux/eventfd.ts';
 import { interfaceIndex } from '../linux/interfaces.ts';
-import type { FromReactor, ReactorConfig, ToReactor } from './bridge.ts';
+import type { BootRecord, FromReactor, ReactorConfig, ToReactor } from './bridge.ts';
 import { raiseThreads } from './steadiness.ts';
 
 export interface ReactorStart {
   readonly config: ReactorConfig;
-  readonly boot: { readonly nonce: number; readonly termCeiling: number; readonly termFloor: number };
+  readonly boot: BootRecord;
 }
 
 export interface ReactorListener {

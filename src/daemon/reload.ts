@@ -21,6 +21,7 @@ const live: readonly Aspect[] = [
   ['startup', ({ reactor: { engine: e } }) => [e.startupGraceUs, e.probeUs, e.silentPortUs]],
   ['announce', ({ reactor: { engine } }) => [engine.announceScheduleUs, engine.defendIntervalUs]],
   ['switchover', ({ reactor: { engine } }) => [engine.drainUs, engine.switchoverTimeoutUs]],
+  ['damping', ({ reactor: { engine } }) => engine.damping],
   ['proxy', ({ reactor: { engine } }) => [engine.registrationUs, engine.stragglersUs]],
 ];
 

@@ -1,5 +1,12 @@
 /** The reactor's numbers and the control plane's facts, joined into what the control socket answers. */
-import type { GroupStatus, PeerStatus, ProxiedStatus, Status, VoteStatus } from '../api/types.ts';
+import type {
+  GroupStatus,
+  OtherMember,
+  PeerStatus,
+  ProxiedStatus,
+  Status,
+  VoteStatus,
+} from '../api/types.ts';
 import { MemberState } from '../wire/control/message.ts';
 import type { ReactorStatus } from './bridge.ts';
 import type { HealthWatch } from './checks/health.ts';
@@ -49,6 +56,14 @@ function groupStatus(
 ): GroupStatus[] {
   const state = reactor.groups.find((candidate) => candidate.id === group.id);
   if (state === undefined) return [];
+  const others = state.others.map(
+    ({ id, able, pinned, heldBack }): OtherMember => ({
+      name: memberName(names, id),
+      able,
+      maintenance: pinned,
+      heldBack,
+    }),
+  );
   return [
     {
       name: group.name,
@@ -61,12 +76,41 @@ function groupStatus(
       waitsFor: state.waitsFor,
       conflict: conflictStatus(state.conflict, names),
       checks: health.status(group.id),
+      maintenance: state.pinned,
+      damping: { falls: state.falls, heldBackMs: state.heldBackUs / 1000 },
+      others,
+      warnings: pinWarnings(state, others, names),
       proxy: state.proxy && {
         name: memberName(names, state.proxy.id),
         registered: state.proxy.registered,
       },
     },
   ];
+}
+
+/** A group that nobody could take over, for somebody is in maintenance; a member that serves although it should not. */
+function pinWarnings(
+  { active, state, pinned, healthy }: ReactorStatus['groups'][number],
+  others: readonly OtherMember[],
+  names: Names,
+): string[] {
+  const warnings: string[] = [];
+  const serves = active === 0 ? null : memberName(names, active);
+  const idle = others
+    .filter(({ name, maintenance }) => maintenance && name !== serves)
+    .map(({ name }) => name);
+  const isAble = healthy && pinned !== 'standby' && (state === 'standby' || state === 'holding');
+  const here = pinned === 'standby' && state !== 'active' && state !== 'draining';
+  const resting = [...(here ? ['this member'] : []), ...idle];
+  if (resting.length > 0 && !isAble && !others.some(({ able }) => able)) {
+    const what = serves === null ? 'nobody is active' : `no member could take over from ${serves}`;
+    const are = resting.length > 1 ? 'are' : 'is';
+    warnings.push(`${what}: ${resting.join(' and ')} ${are} in maintenance`);
+  }
+  if (pinned === 'active' && state === 'active' && !healthy) {
+    warnings.push('this member is not healthy, and keeps the role because it is in maintenance');
+  }
+  return warnings;
 }
 
 const states = new Map(Object.entries(MemberState).map(([name, number]) => [number, name]));

@@ -30,6 +30,8 @@ export interface EngineConfig {
   readonly announceScheduleUs: readonly number[];
   /** The least time between two defences of a claimed address, microseconds (RFC 5227 §2.4 in spirit); see `announcer.ts`. */
   readonly defendIntervalUs: number;
+  /** How a member is held back that loses the role again and again. */
+  readonly damping: DampingConfig;
   /** How many term counters one reservation on disk covers. */
   readonly termBlock: number;
   readonly peers: readonly PeerConfig[];
@@ -42,6 +44,15 @@ export interface EngineConfig {
   readonly registrationUs: number;
   /** How long a proxy goes on sending packets to the place that took over from it, microseconds. */
   readonly stragglersUs: number;
+}
+
+export interface DampingConfig {
+  /** For how long the second fall holds a member back, microseconds; each further one twice as long. 0: never. */
+  readonly firstUs: number;
+  /** The longest, microseconds. */
+  readonly maxUs: number;
+  /** A member that has been well for so long has no falls any more, microseconds; not less than `maxUs`. */
+  readonly forgetUs: number;
 }
 
 export interface PeerConfig {

@@ -11,6 +11,7 @@ import type {
   RegistrationCode,
   Term,
 } from '../wire/control/message.ts';
+import type { PinnedRole } from './pin.ts';
 import type { Instant } from './time.ts';
 
 export type Effect =
@@ -101,6 +102,17 @@ export type Report =
   /** Strict groups: the promises of a majority ran out under us. */
   | { readonly code: 'majorityLost'; readonly group: GroupId }
   | { readonly code: 'switchoverFailed'; readonly group: GroupId; readonly why: string }
+  /** Having lost the role too often, this member lets others go before it for so long / does not any more. */
+  | { readonly code: 'heldBack'; readonly group: GroupId; readonly falls: number; readonly us: number }
+  | { readonly code: 'heldBackEnded'; readonly group: GroupId; readonly falls: number }
+  /** What an operator has pinned this member's role as; null: nothing any more. */
+  | {
+      readonly code: 'maintenance';
+      readonly group: GroupId;
+      readonly role: PinnedRole | null;
+      /** `heard`: another member is active, so that what is pinned is a standby. */
+      readonly why: 'operator' | 'restored' | 'heard';
+    }
   /** This node's part as a proxy of the group changed. `member`: whom it routes to, or 0. */
   | {
       readonly code: 'proxyTransition';

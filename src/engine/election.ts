@@ -22,6 +22,7 @@ export function elect(member: Member, graceOver: boolean): void {
   const fresh = state === 'starting' && !graceOver;
   const unregistered = fresh && member.registrant?.untried === true;
   if (active !== undefined) {
+    if (member.pin.role === 'active') member.pin.set('standby', 'heard');
     member.lastActive = active;
     member.vacantSince = undefined;
     member.turn.cancel();
@@ -37,6 +38,10 @@ export function elect(member: Member, graceOver: boolean): void {
     member.enter('faulted', member.healthReason);
     return;
   }
+  if (member.pin.role === 'standby') {
+    member.turn.cancel();
+    return;
+  }
   if (context.stopping || (!graceOver && (state === 'starting' || member.lastActive === 0))) return;
   const cause = causeOfVacancy(member);
   if (cause === undefined) {
@@ -45,9 +50,12 @@ export function elect(member: Member, graceOver: boolean): void {
     return;
   }
   if (member.vacantSince === undefined) noticeVacancy(member, cause);
+  const waitUs = waitOf(member, graceOver);
+  // Somebody ahead is out of the way, and others may see that, too: from here on everybody counts anew.
+  if (waitUs < member.waitUs) member.ranksFrom = instant(Math.max(member.ranksFrom, context.now));
+  member.waitUs = waitUs;
   const from = instant(Math.max(member.vacantSince ?? context.now, member.ranksFrom));
-  const due = later(from, waitOf(member, graceOver));
-  const at = instant(Math.max(due, member.notBefore));
+  const at = instant(Math.max(later(from, waitUs), member.notBefore));
   if (context.now < at) member.turn.arm(at);
   // Whoever has known somebody active does not lose time over the question whether there is anybody.
   else if ((member.lastActive !== 0 || member.debut.isReady()) && member.entitled) member.acquire(cause);
@@ -75,6 +83,7 @@ function causeOfVacancy(member: Member): Cause | undefined {
 
 function noticeVacancy(member: Member, cause: Cause): void {
   member.vacantSince = member.context.now;
+  member.waitUs = 0;
   const peer = member.context.detector.peer(member.lastActive);
   // What the detector saw of a peer that is down, it has reported itself.
   if (peer?.up && cause !== 'startup' && cause !== 'again') {
@@ -95,8 +104,9 @@ function waitOf(member: Member, graceOver: boolean): number {
     return able.filter((peer) => goesBefore(member, peer, config.self)).length * slot;
   }
   const ahead = member.peers.filter((peer) => {
-    const state = peer.standing(member.id)?.state ?? MemberState.starting;
-    return mayAct(peer, context) && state === MemberState.starting && member.isAhead(peer.id, config.self);
+    const { state = MemberState.starting, pinned = false } = peer.standing(member.id) ?? {};
+    if (pinned || state !== MemberState.starting) return false;
+    return mayAct(peer, context) && member.isAhead(peer.id, config.self);
   });
   // Those that stood by before us have the ranks up to the group's size.
   const ranks = settled.length > 0 ? member.config.members.length * slot : 0;
@@ -117,7 +127,7 @@ function mayAct(peer: PeerWatch, { config, now }: Context): boolean {
 }
 
 /**
- * Priority, then number; but the chosen successor of a planned switchover goes first, and whoever held the role last has
+ * Who is not held back, then priority, then number; but the chosen successor of a planned switchover goes first, and whoever held the role last has
  * just lost it or given it up, and goes last.
  */
 function goesBefore(member: Member, peer: PeerWatch, self: NodeId): boolean {

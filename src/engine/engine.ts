@@ -19,6 +19,7 @@ import type { Effect } from './effect.ts';
 import type { Event } from './event.ts';
 import { Group } from './group.ts';
 import type { PeerWatch } from './peer.ts';
+import type { PinnedRole } from './pin.ts';
 import { ProxyServer } from './proxy-server.ts';
 import { type EngineSnapshot, snapshotOf } from './snapshot.ts';
 import { Terms } from './terms.ts';
@@ -32,6 +33,13 @@ export type { EngineSnapshot } from './snapshot.ts';
 const farewells = 3;
 
 const nothing: readonly Effect[] = [];
+
+export interface EngineStart {
+  readonly now: Instant;
+  readonly termCeiling: number;
+  readonly termFloor: number;
+  readonly pins?: ReadonlyMap<GroupId, PinnedRole>;
+}
 
 export class Engine {
   readonly #context: Context;
@@ -51,9 +59,9 @@ export class Engine {
 
   /**
    * `termCeiling`: counters up to it are reserved on disk for this life. `termFloor`: counters up to it may have been used
-   * by an earlier life. The first heartbeat is due at once.
+   * by an earlier life. `pins`: what an operator had pinned then. The first heartbeat is due at once.
    */
-  constructor(config: EngineConfig, start: { now: Instant; termCeiling: number; termFloor: number }) {
+  constructor(config: EngineConfig, start: EngineStart) {
     const emit = (effect: Effect): void => {
       this.#effects.push(effect);
     };
@@ -75,7 +83,9 @@ export class Engine {
       report: (report) => emit({ kind: 'report', report }),
       beatAll: () => this.#beatAll(),
     };
-    for (const group of config.groups) this.#groups.set(group.id, new Group(this.#context, group));
+    for (const group of config.groups) {
+      this.#groups.set(group.id, new Group(this.#context, group, start.pins?.get(group.id)));
+    }
     for (const group of config.proxied) this.#proxies.set(group.id, new ProxyServer(this.#context, group));
     for (const { id, quorum } of config.witnessed) this.#voters.set(id, new Voter(this.#context, id, quorum));
     for (const [id, { voter }] of this.#groups) if (voter !== undefined) this.#voters.set(id, voter);
@@ -118,7 +128,7 @@ export class Engine {
   /** The records of the groups we share with the peer, for a heartbeat. */
   records(peer: NodeId): readonly GroupRecord[] {
     const records: GroupRecord[] = [];
-    for (const group of this.#groups.values()) if (group.concerns(peer)) records.push(group.record);
+    for (const group of this.#groups.values()) if (group.concerns(peer)) records.push(group.recordFor(peer));
     for (const proxy of this.#proxies.values()) if (proxy.concerns(peer)) records.push(proxy.record);
     return records;
   }
@@ -187,6 +197,9 @@ export class Engine {
         break;
       case 'switchover':
         this.#groups.get(event.group)?.operator(event.target);
+        break;
+      case 'maintenance':
+        this.#groups.get(event.group)?.maintenance(event.on);
         break;
       case 'claim':
         this.#groups.get(event.group)?.claimed(event);

@@ -37,6 +37,8 @@ export type Event =
   | { readonly kind: 'health'; readonly group: GroupId; readonly healthy: boolean; readonly reason: string }
   /** Planned switchover asked for by the operator; target 0: the best standby. */
   | { readonly kind: 'switchover'; readonly group: GroupId; readonly target: NodeId | 0 }
+  /** An operator pins what this member is in the group, or ends that. */
+  | { readonly kind: 'maintenance'; readonly group: GroupId; readonly on: boolean }
   /** Leave in order: hand over what is held, then say goodbye. */
   | { readonly kind: 'stop' }
   /** Someone whose MAC is not ours sent ARP/ND claiming an address of the group. `member`: whose MAC it is, or 0. */

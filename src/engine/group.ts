@@ -13,6 +13,7 @@ import { elect } from './election.ts';
 import type { Event } from './event.ts';
 import { Member } from './member.ts';
 import type { PeerWatch } from './peer.ts';
+import type { PinnedRole } from './pin.ts';
 import { Quorum } from './quorum.ts';
 import { Requests } from './request.ts';
 import { holdsRole, type Word } from './standing.ts';
@@ -33,9 +34,9 @@ export class Group {
   /** Strict: our own vote. */
   readonly voter: Voter | undefined;
 
-  constructor(context: Context, config: GroupConfig) {
+  constructor(context: Context, config: GroupConfig, pinned: PinnedRole | undefined) {
     this.#context = context;
-    this.member = new Member(context, config);
+    this.member = new Member(context, config, pinned);
     if (config.quorum !== undefined) {
       this.voter = new Voter(context, config.id, config.quorum);
       this.member.quorum = new Quorum(this.member, this.voter, () => this.#lose('majorityLost'));
@@ -56,7 +57,9 @@ export class Group {
     const news = this.#context.terms.note(member.id, record.term);
     // It knows of an activation that we have not heard of from whoever made it: leave that one time to be heard.
     if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
-    if (!standing.note(record) || !standing.holds) return;
+    const newer = standing.note(record);
+    member.damping.heard(peer, record, standing.holds);
+    if (!newer || !standing.holds) return;
     if (!member.holds && member.state !== 'acquiring') return;
     if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer.id);
     else member.announcer.defend();
@@ -105,12 +108,13 @@ export class Group {
     }
     const { type, state, term } = message;
     const handsOver = type === ControlType.prepare || type === ControlType.released;
-    this.noted(peer, { state, term, flags: handsOver ? flagHandsOver : 0 });
+    const lasting = peer.standing(this.member.id)?.lastingFlags ?? 0;
+    this.noted(peer, { state, term, flags: lasting | (handsOver ? flagHandsOver : 0) });
     this.#switchover.message(message);
   }
 
-  get record(): GroupRecord {
-    const { record } = this.member;
+  recordFor(peer: NodeId): GroupRecord {
+    const record = this.member.recordFor(peer);
     return this.#switchover.pending ? { ...record, flags: record.flags | flagHandsOver } : record;
   }
 
@@ -145,6 +149,7 @@ export class Group {
     member.closeFence();
     this.#switchover.leave();
     member.lastActive = this.#context.config.self;
+    if (member.holds) member.damping.fell();
     member.enter('standby', code);
     member.vacantSince = this.#context.now;
     // Listen for as long as it takes to hear from anyone who took over meanwhile.
@@ -180,12 +185,10 @@ export class Group {
       member.enter('faulted', reason);
     } else if (healthy && member.state === 'faulted') {
       member.enter('standby', reason);
-      // Others may have become able in the same moment, or be heard again since our proxy is back.
-      if (member.registrant !== undefined || member.peers.some(({ up }) => up))
-        member.ranksFrom = later(this.#context.now, slotUs(this.#context.config));
+      this.#rankAnew();
     } else if (!healthy && member.state === 'active' && member.config.takeOverOn.status) {
-      const nobody = member.successors.length === 0;
-      const why = 'our checks fail, but no standby is able';
+      const nobody = member.isPinned || member.successors.length === 0;
+      const why = `our checks fail, but ${member.isPinned ? 'the role is pinned' : 'no standby is able'}`;
       if (nobody) this.#context.report({ code: 'switchoverFailed', group: member.id, why });
     }
   }
@@ -198,6 +201,20 @@ export class Group {
     const { debut, holds, announcer } = this.member;
     debut.claimed(by, address, mac);
     if (holds) announcer.contest(by);
+  }
+
+  /** What we are is pinned as it is now; what was on its way is called off. */
+  maintenance(on: boolean): void {
+    const { member } = this;
+    if (!on) {
+      member.pin.set(undefined, 'operator');
+      this.#rankAnew();
+      return;
+    }
+    if (member.pin.role !== undefined) return;
+    member.pin.set(member.holds || member.state === 'acquiring' ? 'active' : 'standby', 'operator');
+    this.#requests.cancel();
+    this.#switchover.pinned();
   }
 
   evidence(): void {
@@ -242,6 +259,7 @@ export class Group {
     if (member.registrant !== undefined && member.state !== 'stopped') this.#judge();
     this.#switchover.review();
     if (member.state === 'active') this.#reviewActive();
+    if (member.damping.review(member)) this.#rankAnew();
     elect(member, graceOver);
     member.debut.settle();
     member.quorum?.settle();
@@ -253,7 +271,7 @@ export class Group {
   #reviewActive(): void {
     const { member } = this;
     const { now, stopping, config } = this.#context;
-    const failing = !member.healthy && member.config.takeOverOn.status;
+    const failing = !member.healthy && member.config.takeOverOn.status && !member.isPinned;
     if (!stopping && (!failing || (this.#retryAt !== undefined && now < this.#retryAt))) return;
     const best = member.successors[0];
     if (best !== undefined) {
@@ -262,6 +280,13 @@ export class Group {
       if (member.registrant?.gone) this.#switchover.drop(stopping ? 'stop' : member.healthReason);
       else this.#switchover.give(best.id, stopping ? 'stop' : 'health');
     } else if (stopping) this.#giveUp();
+  }
+
+  /** Others have yet to hear where we rank now; or became able in the same moment, or are heard again with our proxy. */
+  #rankAnew(): void {
+    const { member } = this;
+    if (member.registrant === undefined && !member.peers.some(({ up }) => up)) return;
+    member.ranksFrom = later(this.#context.now, slotUs(this.#context.config));
   }
 
   #giveUp(): void {
@@ -287,6 +312,7 @@ export class Group {
     member.closeFence();
     this.#switchover.end();
     member.lastActive = last;
+    if (member.holds && last !== this.#context.config.self) member.damping.fell();
     member.enter('standby', 'higherTerm');
   }
 }

@@ -1,6 +1,8 @@
 /** This node's part in one group: its state, its term, and the small steps that every decision is made of. */
 import {
   compareTerms,
+  flagHeldBack,
+  flagPinned,
   flagUnreserved,
   type GroupId,
   type GroupRecord,
@@ -12,9 +14,11 @@ import {
 import { Announcer } from './announcer.ts';
 import type { GroupConfig } from './config.ts';
 import type { Context } from './context.ts';
+import { Damping } from './damping.ts';
 import { Debut } from './debut.ts';
 import type { MemberStateName } from './effect.ts';
 import type { PeerWatch } from './peer.ts';
+import { Pin, type PinnedRole } from './pin.ts';
 import type { Quorum } from './quorum.ts';
 import { Registrant } from './registrant.ts';
 import { holdsRole } from './standing.ts';
@@ -38,6 +42,8 @@ export class Member {
   readonly announcer: Announcer;
   /** What our first activation waits for. */
   readonly debut: Debut;
+  readonly damping: Damping;
+  readonly pin: Pin;
   /** Our part towards our proxy; undefined without one. */
   readonly registrant: Registrant | undefined;
   /** Wakes the loop when our turn may come; `elect` does the rest at the end of that turn. */
@@ -59,6 +65,8 @@ export class Member {
   notBefore: Instant = instant(0);
   /** Ranks are counted from this moment at the earliest. */
   ranksFrom: Instant = instant(0);
+  /** How long our rank lets us wait in the present vacancy, as reckoned last, microseconds. */
+  waitUs = 0;
   /** Why we acquire. */
   why = '';
   /** Packets are held for us: deliver them when the fence opens. */
@@ -66,12 +74,15 @@ export class Member {
   #state: MemberStateName = 'starting';
   #unreserved = false;
 
-  constructor(context: Context, config: GroupConfig) {
+  /** `pinned`: what an operator had pinned in an earlier life. */
+  constructor(context: Context, config: GroupConfig, pinned: PinnedRole | undefined) {
     this.context = context;
     this.config = config;
     this.peers = context.detector.peers.filter(({ id }) => config.members.some((member) => member.id === id));
     this.announcer = new Announcer(context, config.id, () => this.held);
     this.debut = new Debut(context, config.id);
+    this.damping = new Damping(context, config.id);
+    this.pin = new Pin(context, config.id, pinned);
     this.turn = context.timers.create('turn', () => {});
     this.registrant = config.proxy === 0 ? undefined : new Registrant(this, config.proxy);
   }
@@ -98,12 +109,22 @@ export class Member {
     return this.holds ? this.held : this.context.terms.seen(this.id);
   }
 
-  get record(): GroupRecord {
+  /** We do not move: holding the role we give it to nobody who asks, else we take it from nobody. */
+  get isPinned(): boolean {
+    const { role } = this.pin;
+    // A pinned active without the role is as able to take it as any other.
+    return role === 'standby' || (role === 'active' && (this.holds || this.#state === 'acquiring'));
+  }
+
+  /** What we say to that peer. */
+  recordFor(peer: NodeId): GroupRecord {
     return {
       group: this.id,
       state: this.wireState,
       priority: this.priorityOf(this.context.config.self),
-      flags: this.#unreserved && this.holds ? flagUnreserved : 0,
+      flags: this.#flags,
+      falls: this.damping.falls,
+      yourFalls: this.damping.toldTo(peer),
       term: this.term,
     };
   }
@@ -112,8 +133,10 @@ export class Member {
     return this.config.members.find(({ id }) => id === member)?.priority ?? 0;
   }
 
-  /** Higher priority goes first, then the lower number. */
+  /** Whoever is not held back goes first, then the higher priority, then the lower number. */
   isAhead(one: NodeId, other: NodeId): boolean {
+    const heldBack = this.#isHeldBack(one);
+    if (heldBack !== this.#isHeldBack(other)) return !heldBack;
     const difference = this.priorityOf(one) - this.priorityOf(other);
     return difference !== 0 ? difference > 0 : one < other;
   }
@@ -160,8 +183,9 @@ export class Member {
   /** Living peers that could take the role now, the best first. */
   get successors(): readonly PeerWatch[] {
     const able = this.peers.filter((peer) => {
-      const state = peer.standing(this.id)?.state;
-      return peer.up && (state === MemberState.standby || state === MemberState.holding);
+      const standing = peer.standing(this.id);
+      if (!peer.up || standing === undefined || standing.pinned) return false;
+      return standing.state === MemberState.standby || standing.state === MemberState.holding;
     });
     return able.sort((one, other) => (this.isAhead(one.id, other.id) ? -1 : 1));
   }
@@ -227,6 +251,16 @@ export class Member {
     this.context.emit({ kind: 'answer', group: this.id, on: false });
     // Only what cannot speak any more may leave the role to others.
     this.quorum?.release();
+  }
+
+  get #flags(): number {
+    const unreserved = this.#unreserved && this.holds ? flagUnreserved : 0;
+    return unreserved | (this.damping.heldBack ? flagHeldBack : 0) | (this.isPinned ? flagPinned : 0);
+  }
+
+  #isHeldBack(member: NodeId): boolean {
+    if (member === this.context.config.self) return this.damping.heldBack;
+    return this.peers.find(({ id }) => id === member)?.standing(this.id)?.heldBack === true;
   }
 
   #termOf(from: MemberStateName, to: MemberStateName): Term {

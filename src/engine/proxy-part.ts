@@ -107,6 +107,8 @@ export class ProxyPart {
       state: leaving ? MemberState.draining : this.wireState,
       priority: 0,
       flags: flagProxy | (this.#whereabouts.servedElsewhere ? flagElsewhere : 0),
+      falls: 0,
+      yourFalls: 0,
       term: this.shownTerm,
     };
   }

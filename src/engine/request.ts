@@ -65,8 +65,11 @@ export class Requests {
       config.preempt &&
       state === 'standby' &&
       healthy &&
+      !this.#member.isPinned &&
+      !this.#member.damping.heldBack &&
       !context.stopping &&
       active !== undefined &&
+      active.standing(this.#member.id)?.pinned !== true &&
       this.#member.priorityOf(active.id) < this.#member.priorityOf(context.config.self);
     if (!wanted) this.#preempt.cancel();
     else if (this.#preempt.at === undefined) {
@@ -82,9 +85,11 @@ export class Requests {
   }
 
   #give(target: NodeId | 0, why: string): void {
-    const successors = this.#member.successors;
+    const { successors, isPinned } = this.#member;
     const successor = target === 0 ? successors[0] : successors.find(({ id }) => id === target);
-    if (successor === undefined) this.#failed('no standby is able to take over');
+    if (isPinned) this.#failed('the active member is in maintenance');
+    else if (this.#isPinned(target)) this.#failed('the successor is in maintenance');
+    else if (successor === undefined) this.#failed('no standby is able to take over');
     else this.#switchover.give(successor.id, why);
   }
 
@@ -96,6 +101,8 @@ export class Requests {
       this.#failed('nobody is active');
       return;
     }
+    if (this.#isPinned(active?.id ?? 0)) return this.#failed('the active member is in maintenance');
+    if (this.#isPinned(target)) return this.#failed('the successor is in maintenance');
     this.#target = target;
     this.#term = term;
     this.#rounds = 0;
@@ -132,6 +139,12 @@ export class Requests {
     this.#ask(self);
     // Asked in vain, it waits longer than one attempt may take before it asks again.
     this.#preempt.arm(later(this.#member.context.now, 2 * switchoverTimeoutUs));
+  }
+
+  #isPinned(member: NodeId | 0): boolean {
+    const { context, isPinned, id } = this.#member;
+    if (member === context.config.self) return isPinned;
+    return context.detector.peer(member)?.standing(id)?.pinned === true;
   }
 
   #failed(why: string): void {

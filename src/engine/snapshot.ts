@@ -4,6 +4,8 @@ import type { Context } from './context.ts';
 import type { DebutWait } from './debut.ts';
 import type { MemberStateName } from './effect.ts';
 import type { Group } from './group.ts';
+import type { Member } from './member.ts';
+import type { PinnedRole } from './pin.ts';
 import type { ProxyServer, ProxySnapshot } from './proxy-server.ts';
 import type { Instant } from './time.ts';
 import type { Voter, VoteSnapshot } from './voter.ts';
@@ -18,6 +20,18 @@ export interface EngineSnapshot {
     readonly healthy: boolean;
     /** What the first activation waits for; null: for nothing. */
     readonly waitsFor: DebutWait | null;
+    /** How often we have lost the role of late against our will, and for how much longer that holds us back. */
+    readonly falls: number;
+    readonly heldBackUs: number;
+    /** What an operator has pinned us as; null: nothing. */
+    readonly pinned: PinnedRole | null;
+    /** The other members that can be heard: who could take the role now, and who could not because it is pinned. */
+    readonly others: readonly {
+      readonly id: NodeId;
+      readonly able: boolean;
+      readonly pinned: boolean;
+      readonly heldBack: boolean;
+    }[];
     /** Null: without a proxy. */
     readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
   }[];
@@ -36,6 +50,18 @@ export interface EngineSnapshot {
   }[];
 }
 
+function othersOf(member: Member): EngineSnapshot['groups'][number]['others'] {
+  const { id: group, successors } = member;
+  return member.peers
+    .filter(({ up }) => up)
+    .map((peer) => ({
+      id: peer.id,
+      able: successors.includes(peer),
+      pinned: peer.standing(group)?.pinned === true,
+      heldBack: peer.standing(group)?.heldBack === true,
+    }));
+}
+
 export function snapshotOf(
   { config, detector }: Context,
   groups: readonly Group[],
@@ -50,6 +76,10 @@ export function snapshotOf(
       active: member.holds ? config.self : (member.activePeer?.id ?? member.servedBy?.member ?? 0),
       healthy: member.healthy,
       waitsFor: member.debut.waitsFor ?? null,
+      falls: member.damping.falls,
+      heldBackUs: member.damping.remainingUs,
+      pinned: member.pin.role ?? null,
+      others: othersOf(member),
       proxy:
         member.registrant === undefined
           ? null

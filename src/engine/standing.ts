@@ -7,6 +7,8 @@ import {
   compareTerms,
   flagElsewhere,
   flagHandsOver,
+  flagHeldBack,
+  flagPinned,
   flagProxy,
   type GroupRecord,
   MemberState,
@@ -15,8 +17,9 @@ import {
   type Term,
 } from '../wire/control/message.ts';
 
-/** The part of a record that a datagram about the group tells too. */
-export type Word = Pick<GroupRecord, 'state' | 'term' | 'flags'>;
+/** A record, or the part of it that a datagram about the group tells too. */
+export type Word = Pick<GroupRecord, 'state' | 'term' | 'flags'> &
+  Partial<Pick<GroupRecord, 'falls' | 'yourFalls'>>;
 
 export class Standing {
   readonly #peer: NodeId;
@@ -47,6 +50,21 @@ export class Standing {
   /** It hands the role over, or waits to hear its chosen successor active. */
   get handsOver(): boolean {
     return (this.#flags & flagHandsOver) !== 0;
+  }
+
+  /** It lets other able members go before it. */
+  get heldBack(): boolean {
+    return (this.#flags & flagHeldBack) !== 0;
+  }
+
+  /** An operator has pinned its role: it does not give it away; not holding it, it does not take it. */
+  get pinned(): boolean {
+    return (this.#flags & flagPinned) !== 0;
+  }
+
+  /** What it says with its flags beside the step of a switchover that a datagram is about. */
+  get lastingFlags(): number {
+    return this.#flags & (flagHeldBack | flagPinned);
   }
 
   /** A proxy's word: the group is served by this term, by itself or at another place. */

@@ -138,8 +138,9 @@ export class Switchover {
       const standing = context.detector.peer(from)?.standing(member.id);
       if (standing === undefined || !standing.holds || compareTerms(standing.term, term) !== 0) return;
       if (compareTerms(term, context.terms.seen(member.id)) < 0) return;
-      if (member.state !== 'standby' || !member.healthy || context.stopping) {
-        if (member.state === 'faulted' || member.state === 'stopped') this.#refuse(from, term);
+      if (member.state !== 'standby' || !member.healthy || member.isPinned || context.stopping) {
+        if (member.state === 'faulted' || member.state === 'stopped' || member.isPinned)
+          this.#refuse(from, term);
         return;
       }
       this.end();
@@ -186,6 +187,7 @@ export class Switchover {
     member.closeFence();
     this.#phase = 'given';
     member.lastActive = context.config.self;
+    this.#count(this.#why);
     const to = context.stopping ? 'stopped' : member.healthy ? 'standby' : 'faulted';
     member.enter(to, this.#why);
     member.vacantSince = context.now;
@@ -265,6 +267,15 @@ export class Switchover {
     }
   }
 
+  /** An operator has pinned this member, in the middle of it. */
+  pinned(): void {
+    if (this.#phase === 'giving' && !this.#member.context.stopping) this.#callOff('maintenance');
+    else if (this.#member.state === 'holding') {
+      this.leave();
+      this.#member.enter('standby', 'maintenance');
+    }
+  }
+
   #callOff(why: string): void {
     const member = this.#member;
     this.leave();
@@ -296,7 +307,13 @@ export class Switchover {
     this.leave();
     member.closeFence();
     member.lastActive = context.config.self;
+    this.#count(why);
     member.enter(context.stopping ? 'stopped' : 'faulted', why);
+  }
+
+  /** What no operator wished was a fall. */
+  #count(why: string): void {
+    if (why !== 'switchover' && why !== 'stop') this.#member.damping.fell();
   }
 
   #failed(why: string): void {

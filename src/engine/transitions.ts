@@ -52,7 +52,7 @@ export const transitions: readonly Transition[] = [
   {
     from: 'holding',
     to: 'standby',
-    when: 'the planned switchover was called off or fell silent, or a higher term was heard',
+    when: 'the planned switchover was called off or fell silent, a higher term was heard, or we are pinned',
   },
   { from: 'holding', to: 'faulted', when: 'our own checks fail, or our proxy serves us no more' },
   { from: 'holding', to: 'stopped', when: 'the daemon stops in order' },

@@ -38,7 +38,19 @@ function member(name: string, role: GroupStatus['role'], proxy: string, register
     waitsFor: null,
     conflict: null,
   };
-  return status(name, { groups: [{ ...group, checks: [], proxy: { name: proxy, registered } }] });
+  return status(name, {
+    groups: [
+      {
+        ...group,
+        checks: [],
+        maintenance: null,
+        damping: { falls: 0, heldBackMs: 0 },
+        others: [],
+        warnings: [],
+        proxy: { name: proxy, registered },
+      },
+    ],
+  });
 }
 
 function proxy(name: string, serves: string | null): Status {

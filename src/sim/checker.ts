@@ -115,6 +115,8 @@ export class Checker {
     this.#debuts.activated(machine);
     this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
     if (this.#uncaused) this.#fail(`member ${id} activates without a cause`);
+    if (machine.pinnedAs === 'standby')
+      this.#fail(`member ${id} activates, though it is pinned as a standby`);
     for (const other of this.#world.machines) {
       if (other === machine) continue;
       if (this.#world.plan.quorum !== undefined && other.isMember && other.open)
@@ -139,6 +141,14 @@ export class Checker {
     if (this.#uncaused) this.#fail(`proxy ${id} serves without a cause`);
     this.#judgeLapsed(machine, term);
     this.caused();
+  }
+
+  /** Closes its fence, which was open. A pinned active member does so for a higher term only, and to stop. */
+  yielded({ id, pinnedAs, stopping }: Machine): void {
+    // In a strict group the votes may have run out.
+    if (pinnedAs !== 'active' || stopping || this.#world.plan.quorum !== undefined) return;
+    if (compareTerms(this.#knowledge.toldOf(id), this.#knowledge.lastTerm(id)) > 0) return;
+    this.#fail(`member ${id} gives the role up, though it is pinned`);
   }
 
   leaseEnded({ id, isProxy, front }: Machine): void {
@@ -297,7 +307,9 @@ export class Checker {
   }
 
   get #uncaused(): boolean {
-    return this.#now - this.#causedAt > longUs(this.#world.plan, cause);
+    const { plan } = this.#world;
+    const heldBackUs = plan.preempt ? plan.damping.maxUs : 0;
+    return this.#now - this.#causedAt > longUs(plan, cause) + heldBackUs;
   }
 
   #fail(what: string): never {

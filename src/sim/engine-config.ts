@@ -19,6 +19,7 @@ export function engineConfig(plan: Plan, self: NodeId, boot: BootNonce): EngineC
     switchoverTimeoutUs: 300_000 * waits,
     announceScheduleUs: [20_000 * waits, 100_000 * waits],
     defendIntervalUs: 50_000 * waits,
+    damping: plan.damping,
     termBlock: 8,
     peers: peersOf(plan, self),
     groups: isMember ? [memberPart(plan, self)] : [],

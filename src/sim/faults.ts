@@ -135,7 +135,17 @@ const roughLanFaults: Readonly<Record<string, Fault>> = {
   filters: (world) => filter(world, world.machines.filter(isMember), 2_000),
 };
 
+/** Where an operator pins roles, calm too. */
+const upkeepFaults: Readonly<Record<string, Fault>> = {
+  maintenance: (world) => {
+    const machine = anyAlive(world, isMember);
+    machine?.pin(true);
+    world.after(world.span(20_000, 600_000), () => machine?.pin(false));
+  },
+};
+
 const all: Readonly<Record<string, Fault>> = {
+  ...upkeepFaults,
   ...witnessFaults,
   ...hostFaults,
   ...calmFaults,
@@ -149,7 +159,8 @@ const all: Readonly<Record<string, Fault>> = {
 };
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
-export function faultNames({ calm, proxies, witnesses, standstills, tempo, lan }: Plan): readonly string[] {
+export function faultNames(plan: Plan): readonly string[] {
+  const { calm, proxies, witnesses, standstills, tempo, lan, maintenance } = plan;
   const watched = lan.probeUs > 0;
   const calmNames = Object.keys({
     ...calmFaults,
@@ -158,6 +169,7 @@ export function faultNames({ calm, proxies, witnesses, standstills, tempo, lan }
     ...(standstills ? hostFaults : {}),
     ...(tempo.beats > 1 ? calmHardships : {}),
     ...(watched ? lanFaults : {}),
+    ...(maintenance ? upkeepFaults : {}),
   });
   if (calm) return calmNames;
   const rough = Object.keys({

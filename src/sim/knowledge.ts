@@ -30,6 +30,8 @@ export class Knowledge {
   readonly #known = new Map<NodeId, Term>();
   /** The highest term that somebody was heard to hold or to serve. */
   readonly #servedBy = new Map<NodeId, Term>();
+  /** The highest term in anything that was heard. */
+  readonly #toldOf = new Map<NodeId, Term>();
   readonly #activations: Activation[] = [];
   #memoryLost = false;
 
@@ -58,6 +60,7 @@ export class Knowledge {
     this.#known.delete(id);
     this.#servedBy.delete(id);
     this.#met.delete(id);
+    this.#toldOf.delete(id);
     if (this.#memoryLost) return;
     for (const { member, term, written } of this.#activations)
       if (member === id && written) this.#learn(id, term);
@@ -66,8 +69,10 @@ export class Knowledge {
   heard(id: NodeId, message: ControlMessage): void {
     this.#heardOf(message.sender, id);
     this.#meet(id, message.sender);
+    raise(this.#toldOf, id, message.term);
     for (const record of message.groups) {
       this.#said.set(message.sender, record);
+      raise(this.#toldOf, id, record.term);
       if (record.state === MemberState.active) this.#learn(id, record.term);
       if (record.state === MemberState.active || record.state === MemberState.draining)
         raise(this.#servedBy, id, record.term);
@@ -112,6 +117,11 @@ export class Knowledge {
   /** What it said of the group last, that anybody heard. */
   lastWord(id: NodeId): GroupRecord | undefined {
     return this.#said.get(id);
+  }
+
+  /** The highest term in anything that it heard in its present life. */
+  toldOf(id: NodeId): Term {
+    return this.#toldOf.get(id) ?? noTerm;
   }
 
   silenceUs(from: NodeId, to: NodeId): number {

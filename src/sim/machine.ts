@@ -5,6 +5,7 @@
 import type { Effect } from '../engine/effect.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Event } from '../engine/event.ts';
+import type { PinnedRole } from '../engine/pin.ts';
 import type { Instant } from '../engine/time.ts';
 import type { BootNonce, ControlMessage, NodeId, PathId } from '../wire/control/message.ts';
 import { Clock } from './clock.ts';
@@ -33,11 +34,16 @@ export class Machine {
   readonly condition: Condition = new Condition();
   frozenUntil = 0;
   boot: BootNonce = 0;
+  /** What it was when an operator pinned its role; undefined: its role is not pinned. */
+  pinnedAs: PinnedRole | undefined;
+  /** It was told to stop in order. */
+  stopping = false;
   /** What a reservation of terms takes: between the two, microseconds. */
   diskUs: readonly [number, number] = diskUs;
   #front: Front = new Front();
   /** What was written to disk, if it survives. */
   #ceiling = 0;
+  #pin: PinnedRole | undefined;
   #engine: Engine | undefined;
   #sockets: Sockets | undefined;
   #waiting: Waiting[] = [];
@@ -104,7 +110,9 @@ export class Machine {
     this.#sockets = new Sockets(this.#world, this.id, this.boot);
     const config = engineConfig(plan, this.id, this.boot);
     const start = { now: this.#clock.now, termCeiling: this.#ceiling, termFloor: this.#ceiling };
-    this.#engine = new Engine(config, start);
+    const pins = new Map(this.#pin === undefined ? [] : [[group, this.#pin]]);
+    this.stopping = false;
+    this.#engine = new Engine(config, { ...start, pins });
     this.carriersChanged();
     this.#perform(this.#engine.takeEffects());
     this.#schedule(0);
@@ -123,6 +131,8 @@ export class Machine {
 
   loseDisk(): void {
     this.#ceiling = 0;
+    this.#pin = undefined;
+    this.pinnedAs = undefined;
   }
 
   mendDisk(): void {
@@ -138,6 +148,13 @@ export class Machine {
     if (!this.alive) return;
     this.#waiting.push({ event });
     this.#schedule(this.#wakeUs());
+  }
+
+  /** An operator pins its role, or ends that: a dead daemon does not answer him. */
+  pin(on: boolean): void {
+    if (!this.isMember) return;
+    this.#world.checker.caused();
+    this.tell({ kind: 'maintenance', group, on });
   }
 
   hear(path: PathId, message: ControlMessage): void {
@@ -245,10 +262,19 @@ export class Machine {
   #feed(event: Event): void {
     const engine = this.#engine;
     if (engine === undefined) return;
+    if (event.kind === 'maintenance') this.#pinned(event.on);
+    if (event.kind === 'stop') this.stopping = true;
     engine.handle(event, this.#clock.now);
     for (let effects = engine.takeEffects(); effects.length > 0; effects = engine.takeEffects()) {
       this.#perform(effects);
     }
+  }
+
+  /** As somebody sees it who watches the fence. */
+  #pinned(on: boolean): void {
+    if (!on) this.pinnedAs = undefined;
+    else this.pinnedAs ??= this.fence.held ? 'active' : 'standby';
+    this.#world.trace(this.id, () => (on ? `is pinned as ${this.pinnedAs}` : 'is not pinned'));
   }
 
   #perform(effects: readonly Effect[]): void {
@@ -269,6 +295,7 @@ export class Machine {
         if (this.fence.extend(this.#world.agenda.now, this.#kernelTime(effect.until))) return;
         return this.#feed({ kind: 'leaseLost', group });
       case 'yield':
+        if (this.fence.held) this.#world.checker.yielded(this);
         this.fence.yield();
         return this.#world.checker.voicesChanged(this);
       case 'answer':
@@ -289,6 +316,7 @@ export class Machine {
       case 'reserveTerms':
         return this.#reserve(effect.ceiling);
       case 'report':
+        if (effect.report.code === 'maintenance') this.#pin = effect.report.role ?? undefined;
         return this.#world.reported(this, effect.report);
       case 'stopped':
         return this.#world.stopped(this);

@@ -5,6 +5,7 @@ import { drawLan, type LanPlan } from './lan-plan.ts';
 import { drawQuorum } from './quorum.ts';
 import type { Random } from './random.ts';
 import { drawTempo, type Pace, type Tempo } from './tempo.ts';
+import { drawUpkeep, type Upkeep } from './upkeep.ts';
 import { drawWiring, type PathPlan, type Wiring } from './wiring.ts';
 
 export const group = 1;
@@ -14,7 +15,7 @@ const renewUs = 4_000;
 /** Longer than a lease. */
 const promiseLeastUs = 24_000;
 
-export interface Plan extends Wiring {
+export interface Plan extends Wiring, Upkeep {
   readonly members: readonly NodeId[];
   readonly priorities: ReadonlyMap<NodeId, number>;
   readonly tempo: Tempo;
@@ -46,6 +47,7 @@ export interface Chances {
   readonly policy: Random;
   readonly tempo: Random;
   readonly lan: Random;
+  readonly upkeep: Random;
 }
 
 export function drawPlan(pace: Pace, chances: Chances): Plan {
@@ -63,6 +65,7 @@ export function drawPlan(pace: Pace, chances: Chances): Plan {
     priorities,
     tempo,
     ...drawQuorum(policy, members, wired, { intervalUs, leastUs: promiseLeastUs * tempo.beats }),
+    ...drawUpkeep(chances.upkeep, tempo),
     standstills: policy.chance(0.3),
     intervalUs,
     leaseUs: leaseUs * tempo.beats,

@@ -57,6 +57,8 @@ export class Service {
     if (plan.quorum !== undefined) return this.#served();
     if (!plan.calm || !plan.takeOverOn.status || quietUs < longUs(this.#world.plan, unrest))
       return this.#served();
+    // Nor where somebody may not serve, or may not give it away.
+    if (machines.some(({ pinnedAs }) => pinnedAs !== undefined)) return this.#served();
     const able = machines.find((machine) => machine.isMember && this.#isAble(machine));
     const end = able === undefined ? undefined : this.#world.hosts.send();
     if (able === undefined || (end !== undefined && typeof end !== 'string' && end.open))

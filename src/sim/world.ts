@@ -21,7 +21,8 @@ const preemptCounts = 12;
 const shapeSalt = 59;
 const policySalt = 195;
 const tempoSalt = 401;
-const tetherSalt = 733;
+const upkeepSalt = 733;
+const tetherSalt = 877;
 const lanSalt = 980;
 
 export interface WorldOptions {
@@ -82,6 +83,7 @@ export class World {
       policy: new Random(seed ^ policySalt),
       tempo: new Random(seed ^ tempoSalt),
       lan: new Random(seed ^ lanSalt),
+      upkeep: new Random(seed ^ upkeepSalt),
     });
     this.lan = new Lan(this, new Random(seed ^ lanSalt ^ 1));
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
@@ -242,9 +244,9 @@ export class World {
     this.#watch();
     this.#scheduleFaults();
     const { troubleUs, calmUs } = plan.tempo;
-    // Whoever preempts waits for ten counts of missed heartbeats, and then takes a moment.
-    const settleUs =
-      plan.tempo.settleUs + (plan.preempt ? preemptCounts * plan.missCount * plan.intervalUs : 0);
+    // Whoever preempts waits until it is not held back, then for ten counts of missed heartbeats, and then takes a moment.
+    const patienceUs = plan.damping.maxUs + preemptCounts * plan.missCount * plan.intervalUs;
+    const settleUs = plan.tempo.settleUs + (plan.preempt ? patienceUs : 0);
     this.agenda.runUntil(troubleUs);
     this.#heal();
     this.agenda.runUntil(troubleUs + settleUs);
@@ -287,6 +289,7 @@ export class World {
       machine.mendDisk();
       if (machine.alive) machine.check(true);
       else this.up(machine);
+      machine.pin(false);
     }
     this.#carriersChanged();
   }

@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Status } from '../../src/api/types.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
+import type { ReactorStatus } from '../../src/daemon/bridge.ts';
 import { groupId } from '../../src/daemon/config/identity.ts';
-import { quietGroup } from './reactor-double.ts';
+import { quietGroup, undisturbed } from './reactor-double.ts';
 import { DaemonRig } from './running-daemon.ts';
 
 interface Result {
@@ -32,7 +33,9 @@ async function understudy(...argv: string[]): Promise<Result> {
 
 const web = groupId('web');
 
-function show(rig: DaemonRig, active: number): void {
+type GroupChanges = Partial<ReactorStatus['groups'][number]>;
+
+function show(rig: DaemonRig, active: number, changes: GroupChanges = {}): void {
   rig.reactor.status = {
     ...rig.reactor.status,
     leaseHeld: active === 1,
@@ -46,6 +49,8 @@ function show(rig: DaemonRig, active: number): void {
         active,
         healthy: true,
         ...quietGroup,
+        ...undisturbed,
+        ...changes,
       },
     ],
     peers: [{ id: 2, up: true, paths: [{ id: 1, up: true, tether: true, lastHeardUs: 0 }] }],
@@ -151,6 +156,61 @@ test('a switchover that is called off fails with the reason', async (context) =>
   assert.equal(status, 75);
   assert.match(err, /called off: no standby is healthy; primary stays active\n {2}understudy status shows/);
   assert.equal((await understudy('switchover', 'wbe', '-s', rig.socket)).status, 65);
+});
+
+test('maintenance says what is pinned, and warns when nobody is left', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  const other = { id: 2, able: false, pinned: true, heldBack: false };
+  show(rig, 1, { pinned: 'active', others: [other] });
+  const on = await understudy('maintenance', 'web', 'on', '-s', rig.socket);
+  assert.deepEqual(on, {
+    status: 0,
+    out: 'web: in maintenance: keeps the role, whatever its checks say, and hands it to nobody\n',
+    err: 'warning: web: no member could take over from primary: redundant is in maintenance\n',
+  });
+  assert.deepEqual(await rig.reactor.got('maintenance'), { kind: 'maintenance', group: web, on: true });
+  const { out } = await understudy('status', '-s', rig.socket);
+  assert.match(
+    out,
+    /\nWARNING {2}web: no member could take over from primary: redundant is in maintenance\n/,
+  );
+  assert.match(out, /\nweb: in maintenance: keeps the role.*\nweb: redundant is in maintenance\n/);
+  show(rig, 1);
+  const off = await understudy('maintenance', 'web', 'off', '-s', rig.socket);
+  assert.deepEqual(off, { status: 0, out: 'web: not in maintenance\n', err: '' });
+  assert.equal((await understudy('maintenance', 'wbe', 'on', '-s', rig.socket)).status, 65);
+  assert.equal((await understudy('maintenance', 'web', '-s', rig.socket)).status, 64);
+  assert.match(
+    (await understudy('maintenance', 'web', 'maybe', '-s', rig.socket)).err,
+    /Allowed choices are on, off/,
+  );
+});
+
+test('a switchover from or to a member in maintenance is refused, with the remedy', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  const other = { id: 2, able: false, pinned: true, heldBack: false };
+  show(rig, 1, { pinned: 'active' });
+  const from = await understudy('switchover', 'web', '-s', rig.socket);
+  assert.equal(from.status, 75);
+  assert.equal(
+    from.err,
+    'understudy: web: primary, which is active, is in maintenance\n  on primary: understudy maintenance web off\n',
+  );
+  show(rig, 1, { others: [other] });
+  const to = await understudy('switchover', 'web', '--to', 'redundant', '-s', rig.socket);
+  assert.match(to.err, /web: redundant is in maintenance\n {2}on redundant: understudy maintenance web off/);
+  assert.ok(!rig.reactor.received.some(({ kind }) => kind === 'switchover'));
+});
+
+test('status says who is held back, for how long and after how many falls', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  const other = { id: 2, able: true, pinned: false, heldBack: true };
+  show(rig, 2, { falls: 3, heldBackUs: 12_000_000, others: [other] });
+  const { out } = await understudy('status', '-s', rig.socket);
+  assert.match(out, /\nweb: held back 12 s \(3 falls\)\nweb: redundant is held back\n/);
 });
 
 test('reload says what changed, or what is wrong', async (context) => {

@@ -4,6 +4,7 @@ import {
   chmodSync,
   existsSync,
   linkSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -16,7 +17,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import type { Occurrence, Status } from '../../src/api/types.ts';
 import { groupId } from '../../src/daemon/config/identity.ts';
-import { quietGroup } from './reactor-double.ts';
+import { quietGroup, undisturbed } from './reactor-double.ts';
 import { DaemonRig } from './running-daemon.ts';
 
 const web = groupId('web');
@@ -130,7 +131,11 @@ test('status joins the reactor’s numbers with names', async (context) => {
     leaseHeld: true,
     refused: { forged: 2 },
     groups: [
-      { id: web, state: 'active', termCounter: 7, termMember: 1, active: 1, healthy: true, ...quietGroup },
+      {
+        ...undisturbed,
+        ...quietGroup,
+        ...{ id: web, state: 'active', termCounter: 7, termMember: 1, active: 1, healthy: true },
+      },
     ],
     peers: [
       {
@@ -159,6 +164,10 @@ test('status joins the reactor’s numbers with names', async (context) => {
       healthy: true,
       ...quietGroup,
       checks: [],
+      maintenance: null,
+      damping: { falls: 0, heldBackMs: 0 },
+      others: [],
+      warnings: [],
     },
   ]);
   assert.deepEqual(status.peers, [
@@ -264,6 +273,56 @@ test('reload: good changes reach the reactor, fixed ones ask for a restart, bad 
   rig.configure();
   rig.signals.emit('SIGHUP');
   assert.equal((await rig.reactor.got('reload')).config.engine.heartbeatIntervalUs, 2000);
+});
+
+test('maintenance is kept on the disk before it is answered, and the next life begins with it', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  const says = (role: 'active' | null): void =>
+    rig.reactor.say({
+      kind: 'report',
+      atUs: 1,
+      report: { code: 'maintenance', group: web, role, why: 'operator' },
+    });
+  const ask = (on: boolean) => rig.ask('POST', '/v1/maintenance', JSON.stringify({ group: 'web', on }));
+  const file = join(rig.directory, 'state', 'maintenance');
+  rig.reactor.answers.set('maintenance', () => says('active'));
+  assert.equal((await ask(true)).status, 200);
+  assert.match(readFileSync(file, 'utf8'), /^active web$/m);
+  assert.deepEqual(rig.said('maintenance'), [
+    'web: in maintenance, pinned as active (an operator asked for it)',
+  ]);
+  rig.signals.emit('SIGTERM');
+  await rig.end;
+  await rig.start();
+  assert.deepEqual(rig.reactor.started?.boot.pins, new Map([[web, 'active']]));
+  rig.reactor.answers.set('maintenance', () => says(null));
+  assert.equal((await ask(false)).status, 200);
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /web/);
+  assert.equal((await rig.ask('POST', '/v1/maintenance', '{"group":"web"}')).status, 400);
+  writeFileSync(file, 'torn');
+  rig.signals.emit('SIGTERM');
+  await rig.end;
+  await rig.start();
+  assert.equal(rig.reactor.started?.boot.pins.size, 0);
+  assert.match(rig.said('maintenanceLost').join(), /state\/maintenance is damaged/);
+});
+
+test('maintenance that the disk refuses holds all the same, and says so', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  mkdirSync(join(rig.directory, 'state', 'maintenance.new'));
+  rig.reactor.answers.set('maintenance', () =>
+    rig.reactor.say({
+      kind: 'report',
+      atUs: 1,
+      report: { code: 'maintenance', group: web, role: 'standby', why: 'operator' },
+    }),
+  );
+  const answer = await rig.ask('POST', '/v1/maintenance', '{"group":"web","on":true}');
+  assert.equal(answer.status, 500);
+  assert.match(answer.text, /"code":"stateUnusable".*it is a directory.*until the daemon ends/);
+  assert.equal(rig.said('maintenanceNotKept').length, 1);
 });
 
 test('the limit of a stop follows a reloaded switchover timeout', async (context) => {

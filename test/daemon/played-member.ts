@@ -69,7 +69,7 @@ export class PlayedMember {
   /** One heartbeat, and whatever the proxy said meanwhile. */
   beat(): void {
     const { group } = this.#part;
-    const records = [{ group, priority: 100, flags: 0, ...this.word }];
+    const records = [{ group, priority: 100, flags: 0, falls: 0, yourFalls: 0, ...this.word }];
     this.send(this.sealed({ intervalUs: 100_000, groups: records }));
     this.hear();
   }

@@ -18,9 +18,16 @@ export const quietStatus: ReactorStatus = {
 
 /** Of a group: what there mostly is not. */
 export const quietGroup = { waitsFor: null, conflict: null, proxy: null } as const;
+/** The part of a group's status that says: nobody fell, nothing is pinned, nobody else is heard. */
+export const undisturbed: Pick<
+  ReactorStatus['groups'][number],
+  'falls' | 'heldBackUs' | 'pinned' | 'others'
+> = { falls: 0, heldBackUs: 0, pinned: null, others: [] };
 
 export class ReactorDouble {
   readonly received: ToReactor[] = [];
+  /** What else is done about a kind of message, at once. */
+  readonly answers: Map<ToReactor['kind'], () => void> = new Map();
   status: ReactorStatus = quietStatus;
   /** Answers 'status' and 'stop' as the real one would. */
   obedient = true;
@@ -64,6 +71,7 @@ export class ReactorDouble {
     this.received.push(message);
     this.#arrivals.emit('post');
     if (!this.obedient) return;
+    this.answers.get(message.kind)?.();
     if (message.kind === 'status') this.say({ kind: 'status', id: message.id, status: this.status });
     if (message.kind === 'stop') this.say({ kind: 'stopped' });
   }

@@ -92,6 +92,12 @@ function reportInWords(report: Report): string {
     case 'leaseLost':
     case 'majorityLost':
       return report.code;
+    case 'heldBack':
+      return `heldBack ${report.us} after ${report.falls}`;
+    case 'heldBackEnded':
+      return 'heldBackEnded';
+    case 'maintenance':
+      return `maintenance ${report.role} ${report.why}`;
     case 'switchoverFailed':
       return `failed: ${report.why}`;
     case 'proxyTransition':

@@ -82,6 +82,23 @@ describe('who goes first', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('whoever is ahead and gives up late leaves the ranks behind it as they were', () => {
+    const play = new Rehearsal(engineConfig(3, 3));
+    const words = (first: MemberState) => (): void => {
+      play.says(1, { state: first });
+      play.says(2, standby(0, 0));
+    };
+    words(MemberState.starting)();
+    play.drained();
+    play.pass(5 * slot, words(MemberState.starting));
+    words(MemberState.faulted)();
+    play.drained();
+    play.pass(3 * slot - 1, words(MemberState.faulted));
+    assert.equal(play.state, 'starting', 'the second one may act now');
+    play.pass(1, words(MemberState.faulted));
+    assert.equal(play.state, 'active');
+  });
+
   test('a member whose checks pass again lets a living peer be heard', () => {
     const play = Rehearsal.standby(engineConfig(2));
     const word = () => play.says(1, { state: MemberState.faulted, term: five });

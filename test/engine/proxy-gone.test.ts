@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { flagStopping, MemberState } from '../../src/wire/control/message.ts';
 import { answers, heard, serving1, standingBy } from './behind-proxy.ts';
 import { idle, memberConfig, proxy } from './proxied.ts';
-import { active, everySignal, patience, Rehearsal } from './rehearsal.ts';
+import { active, everySignal, group, patience, Rehearsal } from './rehearsal.ts';
 
 describe('a member whose proxy is gone', () => {
   test('and that is active hands the role over at once, without preparing', () => {
@@ -30,6 +30,18 @@ describe('a member whose proxy is gone', () => {
     play.drained();
     assert.equal(play.state, 'active');
     assert.ok(play.take().includes('failed: our checks fail, but no standby is able'));
+  });
+
+  test('keeps the role while that is pinned', () => {
+    const play = serving1();
+    play.give({ kind: 'maintenance', group, on: true });
+    play.give({ kind: 'carrier', peer: 11, path: 3, up: false });
+    play.drained();
+    assert.equal(play.state, 'active');
+    play.give({ kind: 'maintenance', group, on: false });
+    play.drained();
+    assert.equal(play.state, 'faulted');
+    assert.equal(play.engine.snapshot().groups[0]?.falls, 1);
   });
 
   test('keeps the role when status is no signal of the policy', () => {

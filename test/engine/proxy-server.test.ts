@@ -29,6 +29,8 @@ describe('a proxy whose member becomes active', () => {
       state: MemberState.active,
       priority: 0,
       flags: flagProxy,
+      falls: 0,
+      yourFalls: 0,
       term: { counter: 5, member: 1 },
     });
   });

@@ -1,6 +1,6 @@
 /** Plays one engine by hand: what it hears is said here, what it asks for is read back as short lines. */
 import type { EngineConfig, GroupConfig } from '../../src/engine/config.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import { Engine, type EngineStart } from '../../src/engine/engine.ts';
 import type { Event } from '../../src/engine/event.ts';
 import { instant, later } from '../../src/engine/time.ts';
 import { type MacAddress, parseIp } from '../../src/wire/address.ts';
@@ -51,6 +51,7 @@ export function engineConfig(
     switchoverTimeoutUs: 1_000_000,
     announceScheduleUs: [50_000, 200_000],
     defendIntervalUs: 100_000,
+    damping: { firstUs: 10_000_000, maxUs: 60_000_000, forgetUs: 300_000_000 },
     termBlock: 1000,
     peers: ids
       .filter((id) => id !== self)
@@ -87,6 +88,8 @@ export interface Word {
   /** Of the header. */
   readonly flags?: number;
   readonly recordFlags?: number;
+  readonly falls?: number;
+  readonly yourFalls?: number;
   readonly intervalUs?: number;
   /** Absent: all paths to the peer. */
   readonly paths?: readonly PathId[];
@@ -106,7 +109,7 @@ export class Rehearsal {
   grants: boolean | undefined = true;
   lines: string[] = [];
 
-  constructor(config: EngineConfig, start: { termCeiling?: number; termFloor?: number } = {}) {
+  constructor(config: EngineConfig, start: Partial<EngineStart> = {}) {
     this.config = config;
     this.engine = new Engine(config, { now: this.now, termCeiling: 1000, termFloor: 0, ...start });
     this.#collect();
@@ -163,6 +166,8 @@ export class Rehearsal {
       state: word.state ?? MemberState.standby,
       priority: Math.max(0, 400 - 100 * peer),
       flags: word.recordFlags ?? 0,
+      falls: word.falls ?? 0,
+      yourFalls: word.yourFalls ?? 0,
       term: word.term ?? { counter: 0, member: 0 },
     };
     for (const path of this.#paths(peer, word)) {

@@ -233,6 +233,21 @@ describe('a standby of a strict group whose active member falls silent', () => {
     assert.ok(play.take().includes('acquire 10.2'));
   });
 
+  test('pinned, it stops asking, and still has its vote', () => {
+    const play = begin();
+    const round = asked(play.take());
+    play.give({ kind: 'maintenance', group, on: true });
+    play.drained();
+    const lines = play.take();
+    assert.ok(lines.some((line) => line.includes('abandon')));
+    given(play, round);
+    play.pass(promiseUs, () => play.says(witness, {}));
+    assert.equal(play.state, 'standby');
+    assert.ok(!play.take().some((line) => line.includes(' ask ')));
+    asks(play, 1, 1, { counter: 6, member: 1 });
+    assert.ok(play.take().includes('send promise to 1 #1 given term 6.1'));
+  });
+
   test('does not ask for ever in vain: others get their turn', () => {
     const play = begin();
     play.take();

@@ -16,6 +16,7 @@ export interface ConfigFile {
   readonly announce: { readonly scheduleMs: readonly number[]; readonly defendIntervalMs: number };
   readonly switchover: { readonly drainMs: number; readonly timeoutMs: number; readonly holdBytes: number };
   readonly proxy: ProxySettings;
+  readonly damping: DampingSettings;
   readonly strict: StrictSettings;
   readonly members: Readonly<Record<string, { readonly id: number }>>;
   readonly paths: Readonly<Record<string, PathEntry>>;
@@ -43,6 +44,16 @@ export interface ProxySettings {
   readonly holdBytes: number;
   /** Packets in the waiting room that are older are dropped, milliseconds. */
   readonly holdAgeMs: number;
+}
+
+/** How a member that loses the role again and again is held back, milliseconds. */
+export interface DampingSettings {
+  /** After the second fall; each further one holds back twice as long. 0: never. */
+  readonly firstMs: number;
+  /** The longest. */
+  readonly maxMs: number;
+  /** Well for so long, a member has no falls any more. */
+  readonly forgetMs: number;
 }
 
 /** What concerns strict groups only; the same on every member and on the witness. */

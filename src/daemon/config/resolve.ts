@@ -135,6 +135,11 @@ function engineConfig(file: ConfigFile, own: NamedGroups, proxied: NamedGroups):
     switchoverTimeoutUs: microseconds(file.switchover.timeoutMs),
     announceScheduleUs: file.announce.scheduleMs.map(microseconds),
     defendIntervalUs: microseconds(file.announce.defendIntervalMs),
+    damping: {
+      firstUs: microseconds(file.damping.firstMs),
+      maxUs: microseconds(file.damping.maxMs),
+      forgetUs: microseconds(file.damping.forgetMs),
+    },
     termBlock,
     peers: peers(file),
     groups: own.map(([name, group]) => engineGroup(file, name, group)),

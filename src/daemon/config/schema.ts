@@ -215,6 +215,14 @@ const top = mapping({
     }),
     {},
   ),
+  damping: v.optional(
+    mapping({
+      firstMs: v.optional(range(milliseconds, 0, 3_600_000), 10_000),
+      maxMs: v.optional(range(milliseconds, 1, 86_400_000), 300_000),
+      forgetMs: v.optional(range(milliseconds, 1, 604_800_000), 900_000),
+    }),
+    {},
+  ),
   members: named(mapping({ id: integer(1, 65535) }), 'member'),
   paths: named(path, 'path'),
   groups: named(group, 'group'),

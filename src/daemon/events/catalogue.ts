@@ -28,6 +28,8 @@ export type ControlCode =
   | 'check'
   | 'health'
   | 'switchoverAsked'
+  | 'maintenanceLost'
+  | 'maintenanceNotKept'
   | 'reloaded'
   | 'reloadRefused'
   | 'connectionsRemain'
@@ -148,6 +150,27 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'warn',
     'a planned switchover was called off, or this member’s checks fail and no standby is able; the role stays',
     'see why, then ask again',
+  ),
+  heldBack: kind(
+    'warn',
+    'this member lost the role again and again; for a while other able members go before it, and it does not preempt',
+    'see why it fell: the events before, its checks, its log',
+  ),
+  heldBackEnded: kind('info', 'it is not held back any more, or has the role', ''),
+  maintenance: kind(
+    'warn',
+    'this member’s role is pinned: by an operator, since an earlier life, or as standby because another is active (info when it ended)',
+    'when the work is done: `understudy maintenance GROUP off`',
+  ),
+  maintenanceLost: kind(
+    'error',
+    'what was in maintenance cannot be read any more; nothing is',
+    'check the disk of stateDir; turn maintenance on again where it is needed',
+  ),
+  maintenanceNotKept: kind(
+    'error',
+    'the change of maintenance could not be written: a restart undoes it',
+    'check the disk of stateDir',
   ),
   carrier: kind('info', 'the carrier of an interface came back, or went (warn)', 'check cable and switch'),
   proxyTransition: kind('info', 'this proxy’s part in a group changed', ''),

@@ -107,6 +107,16 @@ function describeGroup(report: GroupReport, names: Names): Description {
         group,
         detail: {},
       };
+    case 'heldBack':
+      return {
+        message: `${group}: held back for ${report.us / 1_000_000} s, after ${report.falls} falls`,
+        group,
+        detail: { falls: report.falls, us: report.us },
+      };
+    case 'heldBackEnded':
+      return { message: `${group}: not held back any more`, group, detail: { falls: report.falls } };
+    case 'maintenance':
+      return describeMaintenance(report, group);
     case 'switchoverFailed':
       return {
         message: `${group}: switchover called off: ${report.why}`,
@@ -151,6 +161,21 @@ function describeClaim(report: ClaimReport, group: string, names: Names): Descri
       return { message: `${group}: the port passes nothing yet; waiting`, group, detail: {} };
   }
 }
+
+function describeMaintenance(
+  { role, why }: Extract<GroupReport, { code: 'maintenance' }>,
+  group: string,
+): Description {
+  const detail = { role, why };
+  if (role === null) return { message: `${group}: maintenance has ended`, group, detail, level: 'info' };
+  return { message: `${group}: in maintenance, pinned as ${role} (${pinnedBecause[why]})`, group, detail };
+}
+
+const pinnedBecause: Readonly<Record<Extract<GroupReport, { code: 'maintenance' }>['why'], string>> = {
+  operator: 'an operator asked for it',
+  restored: 'since before this start',
+  heard: 'another member is active',
+};
 
 type MachineReport = Extract<AnyReport, { code: 'carrier' | 'restored' | 'lapse' | 'trouble' }>;
 

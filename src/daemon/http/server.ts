@@ -20,6 +20,7 @@ const resources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     GET: async (surface, request, response) => streamEvents(surface.ring, queryOf(request), response),
   },
   '/v1/switchover': { POST: switchover },
+  '/v1/maintenance': { POST: maintenance },
   '/v1/reload': {
     POST: async (surface, _request, response) => answer(response, 200, surface.reload()),
   },
@@ -69,8 +70,28 @@ async function switchover(
       'send {"group": NAME} or {"group": NAME, "to": MEMBER}',
     );
   }
-  surface.switchover(parsed.output.group, parsed.output.to);
+  await surface.switchover(parsed.output.group, parsed.output.to);
   answer(response, 202, { accepted: true });
+}
+
+const maintenanceRequest = v.strictObject({
+  group: v.pipe(v.string(), v.minLength(1)),
+  on: v.boolean(),
+});
+
+async function maintenance(
+  surface: ControlSurface,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const parsed = v.safeParse(maintenanceRequest, await readJson(request));
+  if (!parsed.success) {
+    throw new UsageError(
+      'the request does not say which group, or whether on or off',
+      'send {"group": NAME, "on": true} or {"group": NAME, "on": false}',
+    );
+  }
+  answer(response, 200, await surface.maintenance(parsed.output.group, parsed.output.on));
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

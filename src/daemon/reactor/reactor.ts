@@ -10,9 +10,9 @@ import type { Event } from '../../engine/event.ts';
 import { type Instant, instant } from '../../engine/time.ts';
 import { monotonicUs } from '../../linux/clock.ts';
 import { formatIp, type IpAddress, type MacAddress } from '../../wire/address.ts';
-import type { BootNonce, GroupId } from '../../wire/control/message.ts';
+import type { GroupId } from '../../wire/control/message.ts';
 import { hmacSha256 } from '../../wire/control/sha256.ts';
-import type { FromReactor, ReactorConfig, ToReactor } from '../bridge.ts';
+import type { BootRecord, FromReactor, ReactorConfig, ToReactor } from '../bridge.ts';
 import { Bindings } from './bindings.ts';
 import { Claims } from './claims.ts';
 import { Groups } from './groups.ts';
@@ -26,13 +26,6 @@ import { statusOf } from './status.ts';
 import { Surroundings } from './surroundings.ts';
 import { Tethers } from './tethers.ts';
 import { Watch } from './watch.ts';
-
-/** What the control plane drew and reserved for this start. */
-export interface BootRecord {
-  readonly nonce: BootNonce;
-  readonly termCeiling: number;
-  readonly termFloor: number;
-}
 
 /** The other plane's messages; `descriptor` becomes readable when there are some. */
 export interface Mailbox {
@@ -126,7 +119,7 @@ export class Reactor {
     this.#now = instant(monotonicUs());
     this.#engine = new Engine(
       { ...config.engine, boot: boot.nonce },
-      { now: this.#now, termCeiling: boot.termCeiling, termFloor: boot.termFloor },
+      { now: this.#now, termCeiling: boot.termCeiling, termFloor: boot.termFloor, pins: boot.pins },
     );
     this.#speaker = new Speaker(this.#engine, this.#paths);
     this.#tethers = new Tethers(config.engine.self, this.#paths, this.#watch, (path, up, proof, boot) =>
@@ -278,6 +271,7 @@ export class Reactor {
           this.#groups.routed(message.group, message.to);
           break;
         case 'switchover':
+        case 'maintenance':
         case 'termsReserved':
         case 'stop':
           this.#feed(message);

@@ -33,6 +33,10 @@ export function statusOf(
       healthy: group.healthy,
       waitsFor: group.waitsFor,
       conflict: claims.conflict(group.id),
+      falls: group.falls,
+      heldBackUs: group.heldBackUs,
+      pinned: group.pinned,
+      others: group.others,
       proxy: group.proxy,
     })),
     proxied: engine.proxied.map(({ term, ...proxied }) => ({

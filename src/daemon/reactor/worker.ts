@@ -7,8 +7,8 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { closeForeignDescriptors } from '../../linux/descriptors.ts';
 import { drainEventFd } from '../../linux/eventfd.ts';
 import { setFifo, unshareFiles } from '../../linux/sched.ts';
-import type { FromReactor, ReactorConfig, ToReactor } from '../bridge.ts';
-import { type BootRecord, type Mailbox, Reactor } from './reactor.ts';
+import type { BootRecord, FromReactor, ReactorConfig, ToReactor } from '../bridge.ts';
+import { type Mailbox, Reactor } from './reactor.ts';
 
 interface Start {
   readonly config: ReactorConfig;

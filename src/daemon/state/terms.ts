@@ -4,11 +4,10 @@
  * fsync of the directory) and each with a checksum; a reservation counts only when both are on the disk, so that either
  * copy alone is at least every reservation that counted.
  */
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StateError, systemReason, systemWords } from '../errors.ts';
+import { systemReason } from '../errors.ts';
+import { replaceFile, sealRecord, unusable } from './record.ts';
 
 /** The second copy's name was chosen for what it is good for: going on where the first is damaged. */
 const copies = ['terms', 'terms.previous'] as const;
@@ -106,8 +105,7 @@ export class TermsFile {
 }
 
 function encodeTerms(ceiling: number): string {
-  const body = `${heading}\nceiling ${ceiling}\n`;
-  return `${body}sum ${checksum(body)}\n`;
+  return sealRecord(`${heading}\nceiling ${ceiling}\n`);
 }
 
 /** The ceiling, or undefined when a single byte is not as it was written. */
@@ -115,33 +113,4 @@ function decodeTerms(text: string): number | undefined {
   const ceiling = Number(/^ceiling (\d{1,15})$/m.exec(text)?.[1] ?? Number.NaN);
   if (!Number.isSafeInteger(ceiling) || ceiling > counterMax) return undefined;
   return text === encodeTerms(ceiling) ? ceiling : undefined;
-}
-
-function checksum(body: string): string {
-  return createHash('sha256').update(body).digest('hex').slice(0, 16);
-}
-
-async function replaceFile(directory: string, name: string, text: string): Promise<void> {
-  const temporary = join(directory, `${name}.new`);
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(directory, name));
-  const parent = await open(directory, 'r');
-  try {
-    await parent.sync();
-  } finally {
-    await parent.close();
-  }
-}
-
-function unusable(directory: string, verb: string, error: unknown): StateError {
-  return new StateError(
-    `the state directory ${directory} cannot be ${verb} (${systemWords(error)})`,
-    'check its disk, owner and mode, or name another in stateDir',
-  );
 }

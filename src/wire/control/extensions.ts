@@ -6,6 +6,7 @@ import { readU16, readU32, readU48, writeU16, writeU32, writeU48 } from '../big-
 import { type Decoded, decoded, type Refused, refused } from '../result.ts';
 import {
   type ControlMessage,
+  fallsMax,
   type GroupRecord,
   MemberState,
   type Promised,
@@ -106,7 +107,8 @@ function writeGroupRecord(into: Uint8Array, offset: number, record: GroupRecord)
   writeU32(into, offset, record.group);
   into[offset + 4] = record.state;
   into[offset + 5] = record.priority;
-  writeU16(into, offset + 6, record.flags);
+  into[offset + 6] = (record.yourFalls << 4) | record.falls;
+  into[offset + 7] = record.flags;
   writeTerm(into, offset + 8, record.term);
 }
 
@@ -194,8 +196,16 @@ function readGroupRecords(body: Uint8Array, offset: number, length: number): Gro
     const state = knownState(body[start + 4]);
     if (group === 0 || state === undefined) return undefined;
     const priority = body[start + 5] ?? 0;
-    const flags = readU16(body, start + 6);
-    records.push({ group, state, priority, flags, term: readTerm(body, start + 8) });
+    const falls = body[start + 6] ?? 0;
+    records.push({
+      group,
+      state,
+      priority,
+      flags: body[start + 7] ?? 0,
+      falls: falls & fallsMax,
+      yourFalls: falls >> 4,
+      term: readTerm(body, start + 8),
+    });
   }
   return records;
 }

@@ -91,6 +91,16 @@ export const flagProxy = 0x0004;
  * that is not registered with it. Its own members need not hear that one themselves to leave the role to it.
  */
 export const flagElsewhere = 0x0008;
+/** GroupRecord flag: the sender has lost the role too often of late; other able members go before it. */
+export const flagHeldBack = 0x0010;
+/**
+ * GroupRecord flag: an operator has pinned the sender's role (maintenance). Active, it hands the role to nobody who asks;
+ * else it takes it from nobody.
+ */
+export const flagPinned = 0x0020;
+
+/** The most falls that a record can tell. */
+export const fallsMax = 15;
 
 /** What a proxy says to a request (RFC 5944 §3.4 in spirit). */
 export const RegistrationCode = {
@@ -157,7 +167,12 @@ export interface GroupRecord {
   readonly state: MemberState;
   /** 0..255, higher is preferred. */
   readonly priority: number;
+  /** 8 bits. */
   readonly flags: number;
+  /** How often the sender has lost the role against its will of late, 0..`fallsMax`. */
+  readonly falls: number;
+  /** The same of the receiver, as the sender remembers it from the receiver's former lives; 0: it knows itself. */
+  readonly yourFalls: number;
   /** Active: the term it holds. Otherwise: the highest term seen. */
   readonly term: Term;
 }

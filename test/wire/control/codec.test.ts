@@ -11,6 +11,7 @@ import {
   type ControlMessage,
   ControlType,
   compareTerms,
+  fallsMax,
   type GroupRecord,
   MemberState,
   noTerm,
@@ -37,7 +38,7 @@ import {
 const bytes = hex(`55535459 01 01 0001 112233445566 0001 0002 03 04 a1a2a3a4a5a6 b1b2b3b4b5b6 000000000007
   feedbeef 010203040506 0708 0022
   8001 0004 000007d0
-  8002 0010 00000009 02 c8 0001 000000000005 0001
+  8002 0010 00000009 02 c8 32 01 000000000005 0001
   8003 0002 0002`);
 const extensionsStart = 52;
 
@@ -55,7 +56,17 @@ const message: ControlMessage = {
   term: { counter: 0x0102_0304_0506, member: 0x0708 },
   state: MemberState.holding,
   intervalUs: 2000,
-  groups: [{ group: 9, state: MemberState.active, priority: 200, flags: 1, term: { counter: 5, member: 1 } }],
+  groups: [
+    {
+      group: 9,
+      state: MemberState.active,
+      priority: 200,
+      flags: 1,
+      falls: 2,
+      yourFalls: 3,
+      term: { counter: 5, member: 1 },
+    },
+  ],
   target: 2,
 };
 
@@ -99,7 +110,15 @@ const positive = (arbitrary: fc.Arbitrary<number>): fc.Arbitrary<number> =>
   arbitrary.map((number) => number || 1);
 const term: fc.Arbitrary<Term> = record({ counter: u48, member: u16 });
 const state = fc.constantFrom(...Object.values(MemberState));
-const groupRecord = record<GroupRecord>({ group: positive(u32), state, priority: u8, flags: u16, term });
+const groupRecord = record<GroupRecord>({
+  group: positive(u32),
+  state,
+  priority: u8,
+  flags: u8,
+  falls: fc.nat({ max: fallsMax }),
+  yourFalls: fc.nat({ max: fallsMax }),
+  term,
+});
 const registration = record<Registration>({
   identification: positive(u32),
   lifetimeMs: u32,

@@ -66,6 +66,8 @@ export const controlGoldens: Readonly<Record<string, ControlMessage>> = {
         state: MemberState.active,
         priority: 200,
         flags: 0,
+        falls: 0,
+        yourFalls: 0,
         term: { counter: 5, member: 1 },
       },
       {
@@ -73,6 +75,8 @@ export const controlGoldens: Readonly<Record<string, ControlMessage>> = {
         state: MemberState.standby,
         priority: 100,
         flags: flagUnreserved,
+        falls: 0,
+        yourFalls: 0,
         term: { counter: 0xffff_ffff_ffff, member: 0xffff },
       },
     ],

@@ -53,8 +53,30 @@ export function checkTiming(findings: Findings): void {
   if (drainMs >= timeoutMs) {
     findings.at(['switchover', 'drainMs'], `is ${drainMs}: must be less than timeoutMs (${timeoutMs})`);
   }
+  checkDamping(findings);
   checkRegistrations(findings);
   checkPromises(findings);
+}
+
+/** Each of three bounds the one before it. */
+function checkDamping(findings: Findings): void {
+  const { firstMs, maxMs, forgetMs } = findings.file.damping;
+  if (firstMs === 0) return;
+  const written = (name: string, other: string): string[] =>
+    findings.isWritten(['damping', name]) ? ['damping', name] : ['damping', other];
+  if (maxMs < firstMs) {
+    findings.at(
+      written('maxMs', 'firstMs'),
+      `does not fit: damping.maxMs is ${maxMs}, must be at least firstMs (${firstMs})`,
+    );
+  }
+  if (forgetMs < maxMs) {
+    findings.at(
+      written('forgetMs', 'maxMs'),
+      `does not fit: damping.forgetMs is ${forgetMs}, must be at least maxMs (${maxMs}): ` +
+        'nobody is held back longer than his falls are remembered',
+    );
+  }
 }
 
 /** What the margin leaves must be as good as a lease, and hold a renewal and its answer. */
