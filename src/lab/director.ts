@@ -41,8 +41,6 @@ const stationPriority = 5;
 const mainIntervalUs = 500;
 const sideIntervalUs = 10_000;
 const readyTimeoutMs = 20_000;
-/** How long after a frame entered the switch the capture may read and stamp it, microseconds. */
-const captureLateUs = { fifo: 0, ordinary: 50_000 };
 /** How often a wait is explained, milliseconds. */
 const patienceMs = 2000;
 
@@ -184,8 +182,7 @@ export class Director {
   }): Promise<CaptureVerdict> {
     const { successor, victim, untilUs } = o;
     if (successor === undefined || successor === victim) return { announcedUs: null, victimFrames: 0 };
-    const lateUs = this.fifo ? captureLateUs.fifo : captureLateUs.ordinary;
-    const sinceUs = Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs) + lateUs;
+    const sinceUs = Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs);
     const place = placeOf(successor, this.plan);
     const moved = place !== placeOf(victim, this.plan);
     return {

@@ -4,6 +4,7 @@ import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
 import { untilReady } from '../../test/readiness.ts';
 import { type MacAddress, parseMac, writeMac } from '../wire/address.ts';
 import { neighbourFilter } from './bpf.ts';
+import { monotonicUs } from './clock.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
@@ -154,4 +155,26 @@ test('joining a multicast group shows in the kernel’s list', () => {
 
 test('an interface that does not exist is refused with those that do', () => {
   assert.throws(() => PacketSocket.open({ interface: 'lan9' }), { errno: 'ENODEV', remedy: /lo, near0/ });
+});
+
+test('a stamp says when a frame arrived, not when it was read', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', stamped: true }));
+  const near = PacketSocket.open({ interface: 'near0' });
+  const beforeUs = monotonicUs();
+  near.sendBurst([marker]);
+  untilReady(heard.fd);
+  const readyUs = monotonicUs();
+  while (monotonicUs() < readyUs + 5000);
+  const stamps: number[] = [];
+  heard.receive((bytes, arrivedUs) => {
+    if (bytes[14] === 0xee) stamps.push(arrivedUs);
+  });
+  assert.equal(stamps.length, 1);
+  const [stamp = 0] = stamps;
+  // Two clocks are compared, each read at its own moment.
+  assert.ok(
+    stamp >= beforeUs - 100 && stamp <= readyUs + 100,
+    `${stamp - beforeUs} of ${readyUs - beforeUs} µs`,
+  );
+  for (const socket of [heard, near]) socket.close();
 });
