@@ -55,10 +55,11 @@ export class Group {
     const news = this.#context.terms.note(member.id, record.term);
     // It knows of an activation that we have not heard of from whoever made it: leave that one time to be heard.
     if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
-    if (!standing.note(record) || !standing.holds) return;
+    if (!standing.note(record)) return;
+    if (!standing.holds) return member.announcer.unopposed(peer.id);
     if (!member.holds && member.state !== 'acquiring') return;
     if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer.id);
-    else member.announcer.defend(true);
+    else member.announcer.opposed(peer.id);
   }
 
   /** Whether this node says to `peer` what it is in the group: to members, and to every proxy. */
@@ -205,7 +206,7 @@ export class Group {
 
   /** A peer is heard again. It may have been active meanwhile, and may have given that up before we heard of it. */
   returned(peer: NodeId): void {
-    if (this.concerns(peer)) this.evidence();
+    if (this.concerns(peer)) this.member.announcer.reclaim();
   }
 
   reconfigure(config: GroupConfig): void {
