@@ -14,7 +14,6 @@ import type { Director } from '../src/lab/director.ts';
 import { ownPorts } from '../src/lab/layout.ts';
 import { Metronome } from '../src/lab/metronome.ts';
 import { planFig1a, planHosts, switchNamespace } from '../src/lab/plan.ts';
-import type { ProbeSummary } from '../src/lab/probe-record.ts';
 import { Station } from '../src/lab/station.ts';
 import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
@@ -23,6 +22,7 @@ import { Chance } from './chance.ts';
 import type { EavesdropperCommand, EavesdropperOptions, Mark } from './eavesdropper.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { formatSpread } from './statistics.ts';
+import { activations } from './verdict.ts';
 import { bothWays, type Wall, Walls } from './walls.ts';
 
 interface Options {
@@ -38,6 +38,8 @@ interface Options {
 const partedMs = { least: 10, most: 3000 };
 /** So long everything must have been steady before the watch is ended early, microseconds. */
 const steadyUs = 1_500_000;
+/** Requests of the last so many microseconds may still be answered. */
+const inFlightUs = 20_000;
 /** Each half of the hosts must have been served so long, microseconds. */
 const lookBackUs = 120_000;
 const aimMs = 50;
@@ -74,6 +76,8 @@ interface Healing {
   readonly remains: string | null;
   /** From the first packet until each stream was steady; null: it was not when the watch ended. */
   readonly reachedMs: Readonly<Record<string, number | null>>;
+  /** The role moved once more while hosts were watched; what came then is left out. */
+  readonly movedAgain: boolean;
   readonly stalled: boolean;
 }
 
@@ -132,7 +136,12 @@ class Play {
     const healedUs = monotonicUs();
     this.#walls.fall();
     const firstUs = await this.#first(healedUs);
-    const streams = await this.#watch(firstUs);
+    await this.#watch(firstUs);
+    // A role that moves again is another story.
+    const again = activations(director, firstUs)[0]?.atUs;
+    const toUs = again ?? monotonicUs() - inFlightUs;
+    const window = { fromUs: firstUs, toUs, faultUs: firstUs, victim: '', fencedUs: firstUs };
+    const streams = await director.probes.judge(window);
     const since = Object.entries(streams);
     const owners = new Set(since.map(([, { steadyBy }]) => steadyBy));
     const reachedMs = Object.fromEntries(
@@ -144,6 +153,7 @@ class Play {
       heldMs: Math.round(heldMs),
       remains: owners.size === 1 ? ([...owners][0] ?? null) : null,
       reachedMs,
+      movedAgain: again !== undefined,
       stalled: this.metronome.during(healedUs - stallReachUs, lastUs).length > 0,
     };
   }
@@ -173,12 +183,12 @@ class Play {
   }
 
   /** Until every host has been steady for a while, or the watch is over. */
-  async #watch(firstUs: number): Promise<Readonly<Record<string, ProbeSummary>>> {
-    for (;;) {
+  async #watch(firstUs: number): Promise<void> {
+    for (const endUs = firstUs + this.#options.watchMs * 1000; monotonicUs() < endUs; ) {
       await delay(100);
       const { toUs, streams } = await this.#director.probes.since(firstUs);
-      const steady = Object.values(streams).every(({ steadyUs: us }) => us !== null && toUs - us > steadyUs);
-      if (steady || toUs - firstUs > this.#options.watchMs * 1000) return streams;
+      const since = Object.values(streams).map((each) => each.steadyUs ?? Number.POSITIVE_INFINITY);
+      if (toUs - Math.max(...since) > steadyUs) return;
     }
   }
 }
@@ -196,6 +206,7 @@ function describe(time: number, healing: Healing): string {
     (worst === null
       ? `dark: ${dark.map(([name]) => name).join(', ')}`
       : `all reached after ${worst.toFixed(2)} ms`) +
+    (healing.movedAgain ? ', later the role moved again' : '') +
     (healing.stalled ? ', machine stalled' : '')
   );
 }

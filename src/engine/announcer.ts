@@ -1,7 +1,7 @@
 /** Announcements while active: the first, the repetitions, and those that evidence asks for. Never after the role is lost. */
 import type { GroupId, NodeId, Term } from '../wire/control/message.ts';
 import { type Context, slotUs } from './context.ts';
-import { type Instant, later } from './time.ts';
+import { type Instant, instant, later } from './time.ts';
 import type { Timer } from './timers.ts';
 
 export class Announcer {
@@ -59,6 +59,8 @@ export class Announcer {
     this.#rivals.add(by);
     this.#defended = this.#context.now;
     this.reclaim();
+    // The sooner it hears of our term, the sooner it is silent.
+    this.#context.beatDue = true;
   }
 
   /** That node does not speak any more. */
@@ -81,13 +83,14 @@ export class Announcer {
 
   /**
    * Hosts may have been told otherwise, by whomever. At most one answer per `defendIntervalUs`; what comes sooner is answered when the
-   * interval is over, so that the last word is ours and two claimants still cannot storm.
+   * interval is over, so that the last word is ours and two claimants still cannot storm. Never before `afterUs`.
    */
-  defend(ask: boolean): void {
+  defend(ask: boolean, afterUs = 0): void {
     if (this.#begun === undefined) return;
     this.#ask ||= ask;
     const { now, config } = this.#context;
-    const next = this.#defended === undefined ? now : later(this.#defended, config.defendIntervalUs);
+    const allowed = this.#defended === undefined ? now : later(this.#defended, config.defendIntervalUs);
+    const next = instant(Math.max(allowed, later(now, afterUs)));
     if (next > now) this.#defence.arm(next);
     else this.#defend();
   }

@@ -197,7 +197,10 @@ export class Group {
   claimed(by: NodeId | 0): void {
     const { member } = this;
     this.#context.report({ code: 'claimed', group: member.id, member: by });
-    if (member.holds) member.announcer.defend(false);
+    if (!member.holds) return;
+    // A member of ours that we have not heard yet may have the higher term: then the last word must not be ours.
+    const known = member.peers.some(({ id }) => id === by);
+    member.announcer.defend(false, known ? slotUs(this.#context.config) : 0);
   }
 
   evidence(): void {

@@ -381,6 +381,22 @@ describe('announcements', () => {
     assert.ok(announced.length >= 3 && announced.length <= 6, announced.join());
   });
 
+  test('a claim of a member is answered only when it was not heard to have a higher term', () => {
+    const play = Rehearsal.standby(engineConfig(2, 2, { announceScheduleUs: [] }));
+    play.pass(patience + 100_000);
+    play.take();
+    play.give({ kind: 'claim', group, member: 1 });
+    play.pass(slot - 1);
+    assert.deepEqual(play.take(), ['claimed 1']);
+    play.pass(1);
+    assert.deepEqual(play.take(), ['announce', 'announced 0']);
+    play.pass(100_000);
+    play.give({ kind: 'claim', group, member: 1 });
+    play.says(1, active(8, 1));
+    play.pass(100_000, () => play.says(1, active(8, 1)));
+    assert.ok(!play.take().some((line) => line.startsWith('announce')));
+  });
+
   test('a standby defends nothing', () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.give({ kind: 'claim', group, member: 1 });
