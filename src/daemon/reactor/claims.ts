@@ -24,6 +24,8 @@ export class Claims {
   readonly #config: ReactorConfig;
   readonly #told: ClaimsListener;
   readonly #fedUs: Map<GroupId, number> = new Map();
+  /** Heard too soon after the one before: the engine hears of the last of them when the interval is over. */
+  readonly #owed: Map<GroupId, MacAddress> = new Map();
   readonly #reportedUs: Map<GroupId, number> = new Map();
 
   constructor(config: ReactorConfig, told: ClaimsListener) {
@@ -36,8 +38,25 @@ export class Claims {
     if (isDue(this.#reportedUs, group, nowUs, reportIntervalUs)) {
       this.#told.report({ code: 'foreignClaim', group, ...describeClaim(address, mac) });
     }
-    if (isDue(this.#fedUs, group, nowUs, feedIntervalUs))
+    this.#owed.set(group, mac);
+    this.proceed(nowUs);
+  }
+
+  /** When the engine is to hear of what it has not heard yet; infinity: it has heard all. */
+  get dueUs(): number {
+    let dueUs = Number.POSITIVE_INFINITY;
+    for (const group of this.#owed.keys())
+      dueUs = Math.min(dueUs, (this.#fedUs.get(group) ?? Number.NEGATIVE_INFINITY) + feedIntervalUs);
+    return dueUs;
+  }
+
+  /** Feeds what is due: hosts believe the last claim, so the last one must not go unanswered. */
+  proceed(nowUs: number): void {
+    for (const [group, mac] of this.#owed) {
+      if (!isDue(this.#fedUs, group, nowUs, feedIntervalUs)) continue;
+      this.#owed.delete(group);
       this.#told.claimed(group, this.#ownerOf(group, mac));
+    }
   }
 
   /** Whose MAC it is: a node of the group, or 0. */

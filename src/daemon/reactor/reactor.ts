@@ -169,6 +169,7 @@ export class Reactor {
     // A flood that keeps a socket from running dry may put silence off, but not for ever.
     this.#wet = this.#bindings.takeDry() ? 0 : this.#wet + 1;
     if (this.#wet === 0 || this.#wet > wetTurnsMax) this.#feed({ kind: 'drained' });
+    this.#claims.proceed(this.#now);
     this.#groups.proceed(this.#now);
     if (this.#arrived) this.#bindings.settle();
     this.#arrived = false;
@@ -191,6 +192,7 @@ export class Reactor {
       this.#engine.nextDeadline() ?? Number.POSITIVE_INFINITY,
       this.#groups.lease.nextUs ?? Number.POSITIVE_INFINITY,
       this.#inspectAtUs,
+      this.#claims.dueUs,
       this.#outbox.dueUs,
     );
   }
