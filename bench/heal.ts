@@ -22,7 +22,7 @@ import { Chance } from './chance.ts';
 import type { EavesdropperCommand, EavesdropperOptions, Mark } from './eavesdropper.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { formatSpread } from './statistics.ts';
-import { activations } from './verdict.ts';
+import { activations, explain } from './verdict.ts';
 import { bothWays, type Wall, Walls } from './walls.ts';
 
 interface Options {
@@ -211,13 +211,6 @@ function describe(time: number, healing: Healing): string {
   );
 }
 
-/** What the daemons reported around it. */
-function explain(director: Director, healedUs: number): void {
-  const near = director.occurrences().filter(({ occurrence: { atUs } }) => atUs > healedUs - explainedUs);
-  for (const { member, occurrence } of near.sort((a, b) => a.occurrence.atUs - b.occurrence.atUs))
-    progress(`    ${((occurrence.atUs - healedUs) / 1000).toFixed(2)} ms ${member}: ${occurrence.message}`);
-}
-
 await rehearse(
   import.meta.filename,
   options,
@@ -230,7 +223,8 @@ await rehearse(
       const healing = await play.heal();
       healings.push(healing);
       progress(describe(time, healing));
-      if ((worstOf(healing) ?? Number.POSITIVE_INFINITY) > aimMs) explain(director, healing.healedUs);
+      if ((worstOf(healing) ?? Number.POSITIVE_INFINITY) > aimMs)
+        explain(director, healing.healedUs, explainedUs);
     }
     play.close();
     const stalls = play.metronome.stalls.length;

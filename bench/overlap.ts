@@ -19,7 +19,15 @@ import { Hogs } from './hogs.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { Scene } from './scene.ts';
 import { type Trouble, troubles } from './troubles.ts';
-import { activations, type Overlap, overlapsIn, type Run, stalledBefore, tableOf } from './verdict.ts';
+import {
+  activations,
+  explain,
+  type Overlap,
+  overlapsIn,
+  type Run,
+  stalledBefore,
+  tableOf,
+} from './verdict.ts';
 import { Walls } from './walls.ts';
 
 interface Options {
@@ -112,7 +120,7 @@ class Play {
       ...(reachedMs !== null && reachedMs >= reachTimeoutMs ? ['hosts were not reached again'] : []),
     ];
     const { lastedMs } = scene;
-    return { run, trouble: trouble.name, lastedMs, overlaps, changes, reachedMs, wrong };
+    return { run, beganUs: sinceUs, trouble: trouble.name, lastedMs, overlaps, changes, reachedMs, wrong };
   }
 
   stop(): void {
@@ -162,6 +170,7 @@ async function play(director: Director, o: Options, clocks: boolean): Promise<bo
     const run = await stage.run(number);
     runs.push(run);
     progress(describe(run));
+    if (run.wrong.length > 0) explain(director, run.beganUs, 0);
   }
   const reused = twice(activations(director, 0).map(({ term }) => term));
   const bad = runs.filter(({ wrong }) => wrong.length > 0).map(({ run }) => run);

@@ -3,6 +3,7 @@ import type { Director } from '../src/lab/director.ts';
 import type { Metronome } from '../src/lab/metronome.ts';
 import { lengthUs } from '../src/lab/overlap.ts';
 import type { MemberPlan } from '../src/lab/plan.ts';
+import { progress } from './rehearsal.ts';
 import type { Stretch } from './scene.ts';
 import { formatSpread, markdownTable } from './statistics.ts';
 
@@ -23,6 +24,7 @@ export interface Overlap extends Stretch {
 
 export interface Run {
   readonly run: number;
+  readonly beganUs: number;
   readonly trouble: string;
   readonly lastedMs: readonly number[];
   readonly overlaps: readonly Overlap[];
@@ -153,4 +155,11 @@ export function tableOf(runs: readonly Run[]): string {
     ...['activations', 'hosts reached again, ms', 'wrong'],
   ];
   return markdownTable(head, rows.sort());
+}
+
+/** What the daemons reported since a moment, and from so long before it: for a run that went wrong. Microseconds. */
+export function explain(director: Director, sinceUs: number, beforeUs: number): void {
+  const near = director.occurrences().filter(({ occurrence: { atUs } }) => atUs > sinceUs - beforeUs);
+  for (const { member, occurrence } of near.sort((a, b) => a.occurrence.atUs - b.occurrence.atUs))
+    progress(`    ${((occurrence.atUs - sinceUs) / 1000).toFixed(2)} ms ${member}: ${occurrence.message}`);
 }
