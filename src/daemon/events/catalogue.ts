@@ -61,7 +61,7 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
   termsReserved: kind('debug', 'more terms were reserved on the disk', ''),
   termsNotReserved: kind(
     'error',
-    'terms could not be reserved on the disk; the daemon goes on, and tries again each second',
+    'terms could not be reserved on the disk; the daemon goes on, and tries each second until `termsReserved`',
     'check the disk of stateDir',
   ),
   check: kind('info', 'a check turned healthy or unhealthy (warn), or ran for the first time', ''),
