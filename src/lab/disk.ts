@@ -18,7 +18,7 @@ export class Disk {
     this.#path = path;
     this.#filler = join(path, 'filler');
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    mount('-t', 'tmpfs', '-o', `size=${sizeKib}k,mode=700`, 'understudy-state', path);
+    run('mount', ['-t', 'tmpfs', '-o', `size=${sizeKib}k,mode=700`, 'understudy-state', path]);
   }
 
   become(state: DiskState): void {
@@ -36,10 +36,11 @@ export class Disk {
     }
   }
 
+  /** In a mount namespace of its own: the disk changes, and no flag of a mount that later daemons would inherit. */
   #remount(mode: 'ro' | 'rw'): void {
     for (let attempt = 1; ; attempt++) {
       try {
-        return mount('-o', `remount,${mode}`, this.#path);
+        return run('unshare', ['--mount', 'mount', '-o', `remount,${mode}`, this.#path]);
       } catch (error) {
         if (attempt === attemptsMax) throw error;
       }
@@ -47,6 +48,6 @@ export class Disk {
   }
 }
 
-function mount(...args: readonly string[]): void {
-  execFileSync('mount', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+function run(command: string, args: readonly string[]): void {
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
