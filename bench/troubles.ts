@@ -88,7 +88,7 @@ const partitions: readonly Trouble[] = [
     name: 'cable parted',
     weight: 1,
     quiet: true,
-    play: (s) => s.wall(bothWays([cableOf(s.active), cableOf(s.standby)]), shortMs),
+    play: (s) => s.wall(cableApart(s), shortMs),
   },
   {
     name: 'LAN parted between the nodes',
@@ -96,7 +96,7 @@ const partitions: readonly Trouble[] = [
     quiet: true,
     play: (s) => s.wall(lanOnly(s), shortMs),
   },
-  { name: 'members parted', weight: 3, play: (s) => s.part(between(s.active, s.standby), shortMs) },
+  { name: 'members parted', weight: 3, play: (s) => s.part(membersApart(s), shortMs) },
   {
     name: 'the active one parted from members and witness',
     weight: 2,
@@ -145,6 +145,21 @@ const partitions: readonly Trouble[] = [
   },
 ];
 
+const compounds: readonly Trouble[] = [
+  {
+    name: 'members parted, and a SIGSTOP or SIGKILL meanwhile',
+    weight: 3,
+    dies: true,
+    play: (s) => together(s, s.part(s.chance.pick([split, membersApart])(s), shortMs)),
+  },
+  {
+    name: 'one path parted, and a SIGSTOP or SIGKILL meanwhile',
+    weight: 2,
+    dies: true,
+    play: (s) => together(s, s.wall(s.chance.pick([cableApart, lanOnly])(s), shortMs)),
+  },
+];
+
 const others: readonly Trouble[] = [
   { name: 'switchover', weight: 1, play: switchOver },
   ...(['full', 'readOnly'] as const).flatMap((state): Trouble[] => [
@@ -161,7 +176,7 @@ const others: readonly Trouble[] = [
   { name: 'a stranger claims the addresses', weight: 3, quiet: true, play: spoof },
 ];
 
-export const troubles: readonly Trouble[] = [...freezes, ...deaths, ...partitions, ...others];
+export const troubles: readonly Trouble[] = [...freezes, ...deaths, ...partitions, ...compounds, ...others];
 
 function witnessOf({ witness }: Scene): readonly NodePlan[] {
   return witness === undefined ? [] : [witness];
@@ -174,6 +189,26 @@ function nodesOf(scene: Scene): readonly NodePlan[] {
 function lanOnly(scene: Scene): readonly Wall[] {
   const ports = nodesOf(scene).map(({ lanPort }) => lanPort);
   return ports.map((port) => [[port], ports.filter((other) => other !== port)]);
+}
+
+function cableApart({ active, standby }: Scene): readonly Wall[] {
+  return bothWays([cableOf(active), cableOf(standby)]);
+}
+
+function membersApart({ active, standby }: Scene): readonly Wall[] {
+  return between(active, standby);
+}
+
+/** Something happens to a process while something else lasts. */
+async function together(scene: Scene, other: Promise<void>): Promise<void> {
+  const { chance } = scene;
+  const node = chance.pick([scene.active, scene.active, scene.standby, ...witnessOf(scene)]);
+  const fatal = chance.next() < 0.5;
+  const meanwhile = async (): Promise<void> => {
+    await delay(chance.spread(1, 300));
+    await (fatal ? scene.kill(node) : scene.freeze([node], shortMs));
+  };
+  await Promise.all([other, meanwhile()]);
 }
 
 /** Every second host and the witness, if chance says so, on the active one's side. */

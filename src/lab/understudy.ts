@@ -165,7 +165,8 @@ export class Understudy implements System {
   /** Throws unless the daemons were given clocks of their own. */
   setClock(node: NodePlan, aheadS: number): void {
     const clock = this.#clocks.get(node.name);
-    if (clock === undefined) throw new Error(`${node.name} was started with the machine's clock`);
+    if (clock?.isWornBy(this.target(node)) !== true)
+      throw new Error(`${node.name} was started with the machine's clock`);
     clock.set(aheadS);
   }
 

@@ -2,7 +2,7 @@
  * The wall clock of a single daemon (libfaketime): it can be stepped while the daemon runs, and nobody else's is touched.
  * A step of the kernel's own clock would be the whole machine's: there are no namespaces for it.
  */
-import { globSync, renameSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 
 /** Where distributions put it; the variant for programs with threads. */
 const places = '/usr/lib{,64}/{,*/}faketime/libfaketimeMT.so.1';
@@ -35,6 +35,11 @@ export class WallClock {
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       DONT_FAKE_MONOTONIC: '1',
     };
+  }
+
+  /** Whether the process was started with it. */
+  isWornBy(pid: number): boolean {
+    return readFileSync(`/proc/${pid}/maps`, 'utf8').includes(realpathSync(this.#library));
   }
 
   /** From now on the daemon's wall clock is so many seconds ahead of the machine's. */
