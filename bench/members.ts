@@ -122,14 +122,14 @@ class Play {
       () => director.lastWords(),
     );
     const successor = director.answeringMember();
-    const streams = await director.judgeProbes({
+    const streams = await director.probes.judge({
       fromUs: faultAt - preludeUs,
       toUs: monotonicUs(),
       faultUs: faultAt,
       victim: victim.name,
       fencedUs: faultAt + director.system.lingerMs * 1000,
     });
-    const answered = streams[director.mainStream]?.firstAnswerUs ?? null;
+    const answered = streams[director.probes.mainStream]?.firstAnswerUs ?? null;
     if (successor === undefined || answered === null) throw new Error('the answers ended again');
     return { faultAt, victim, successor, answeredMs: (answered - faultAt) / 1000 };
   }

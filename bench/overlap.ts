@@ -1,39 +1,50 @@
 /**
- * How long two machines speak for the address at a time: N random faults, every frame that enters the switch judged. A
- * member may speak from when it says that it is active until another one says so by a higher term; what it says later
- * is overlap.
+ * How long two machines speak with the address at a time: N runs, each with one fault drawn from a seed, every frame that
+ * enters the switch judged by the machine that emitted it. A stranger asks every member for the addresses all the while, so
+ * that a machine that would speak does.
  *
- *   node bench/overlap.ts [--policy strict] [--times 100] [--seed 1] [--hogs 2]
+ *   node bench/overlap.ts [--policy strict] [--times 100] [--seed 1] [--run 17] [--faults REGEXP] [--hogs 2] [--json]
+ *
+ * `--run` plays one run of the seed again. Clocks are stepped where libfaketime is installed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Director } from '../src/lab/director.ts';
 import { Metronome } from '../src/lab/metronome.ts';
-import { type MemberPlan, type NodePlan, type Policy, planFig1a, switchNamespace } from '../src/lab/plan.ts';
-import { inNamespace } from '../src/lab/topology.ts';
+import { type Policy, planFig1a, withStranger } from '../src/lab/plan.ts';
+import { fakeClockLibrary } from '../src/lab/wall-clock.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
+import { Chance } from './chance.ts';
 import { Hogs } from './hogs.ts';
 import { progress, rehearse } from './rehearsal.ts';
-import { formatSpread } from './statistics.ts';
+import { Scene } from './scene.ts';
+import { type Trouble, troubles } from './troubles.ts';
+import {
+  activations,
+  explain,
+  type Overlap,
+  overlapsIn,
+  type Run,
+  stalledBefore,
+  tableOf,
+} from './verdict.ts';
+import { Walls } from './walls.ts';
 
 interface Options {
   readonly policy: Policy;
   readonly times: number;
   readonly seed: number;
+  /** 0: all. */
+  readonly run: number;
+  readonly faults: string;
   readonly hogs: number;
+  readonly json: boolean;
 }
 
-/** One fault: begun and ended; `parted`: meanwhile members may not hear each other on any path. */
-interface Trouble {
-  readonly name: string;
-  readonly parted: boolean;
-  begin(): Promise<void> | void;
-  end(): Promise<void> | void;
-}
-
-/** A stall so long before an overlap may be its cause, microseconds. */
-const stallReachUs = 12_000;
-const settledMs = 300;
+/** After everything is ready again, late voices are looked for so much longer, milliseconds. */
+const settledMs = 100;
+/** Hosts that a stranger led astray are waited for so long, milliseconds. */
+const reachTimeoutMs = 3000;
 
 function options(): Options {
   const { values } = parseArgs({
@@ -41,188 +52,155 @@ function options(): Options {
       policy: { type: 'string', default: 'available' },
       times: { type: 'string', default: '100' },
       seed: { type: 'string', default: '1' },
+      run: { type: 'string', default: '0' },
+      faults: { type: 'string', default: '' },
       hogs: { type: 'string', default: '0' },
+      json: { type: 'boolean', default: false },
     },
   });
-  const policy = values.policy === 'strict' ? 'strict' : 'available';
-  return { policy, times: Number(values.times), seed: Number(values.seed), hogs: Number(values.hogs) };
+  const { policy, faults, json } = values;
+  if (policy !== 'strict' && policy !== 'available')
+    throw new Error(`--policy ${policy}: available or strict`);
+  const [times, seed, run, hogs] = [values.times, values.seed, values.run, values.hogs].map(Number);
+  return { policy, faults, json, times: times ?? 0, seed: seed ?? 0, run: run ?? 0, hogs: hogs ?? 0 };
 }
 
-/** Chance from a seed (mulberry32): the same faults again. */
-function chanceFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
+/** What can be drawn here. */
+function choicesOf({ policy, faults }: Options, clocks: boolean): readonly Trouble[] {
+  const chosen = troubles.filter(
+    ({ name, witness, clock }) =>
+      (witness !== true || policy === 'strict') &&
+      (clock !== true || clocks) &&
+      new RegExp(faults, 'i').test(name),
+  );
+  if (chosen.length === 0) throw new Error(`--faults ${faults}: nothing to choose from`);
+  return chosen;
 }
 
-/** Frames from one MAC to another that no bridge passes; hosts reach all. */
-class Walls {
-  constructor() {
-    const chain = '{ type filter hook forward priority 0; }';
-    inNamespace(switchNamespace, ['nft', `add table bridge walls; add chain bridge walls forward ${chain}`]);
+class Play {
+  readonly #director: Director;
+  readonly #options: Options;
+  readonly #metronome: Metronome = new Metronome();
+  readonly #walls: Walls = new Walls();
+  readonly #choices: readonly Trouble[];
+
+  constructor(director: Director, o: Options, clocks: boolean) {
+    this.#director = director;
+    this.#options = o;
+    this.#choices = choicesOf(o, clocks);
   }
 
-  build(from: readonly string[], to: readonly string[]): void {
-    for (const one of from)
-      for (const other of to)
-        inNamespace(switchNamespace, [
-          'nft',
-          `add rule bridge walls forward ether saddr ${one} ether daddr ${other} drop`,
-        ]);
+  get stalls(): number {
+    return this.#metronome.stalls.length;
   }
 
-  fall(): void {
-    inNamespace(switchNamespace, ['nft', 'flush chain bridge walls forward']);
-  }
-}
-
-function macsOf(node: NodePlan | MemberPlan): string[] {
-  return [node.mac, ...('cable' in node && node.cable !== undefined ? [node.cable.mac] : [])];
-}
-
-function troubles(director: Director, walls: Walls, active: MemberPlan): readonly Trouble[] {
-  const { members, witnesses } = director.plan;
-  const standby = members.find((member) => member !== active) ?? active;
-  const signal = (name: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL', node: NodePlan): Promise<number> =>
-    director.act([{ kind: 'signal', signal: name, to: 'daemon' }], node);
-  const freeze = (node: NodePlan, name: string): Trouble => ({
-    name,
-    parted: false,
-    begin: () => void signal('SIGSTOP', node),
-    end: () => void signal('SIGCONT', node),
-  });
-  const death = (node: NodePlan, name: string): Trouble => ({
-    name,
-    parted: false,
-    begin: () => void signal('SIGKILL', node),
-    end: () => director.system.start(node),
-  });
-  const wall = (
-    name: string,
-    parted: boolean,
-    pairs: readonly (readonly [NodePlan, NodePlan])[],
-  ): Trouble => ({
-    name,
-    parted,
-    begin: () => {
-      for (const [from, to] of pairs) walls.build(macsOf(from), macsOf(to));
-    },
-    end: () => walls.fall(),
-  });
-  const both = (one: NodePlan, other: NodePlan): (readonly [NodePlan, NodePlan])[] => [
-    [one, other],
-    [other, one],
-  ];
-  const [witness] = witnesses;
-  const withWitness = witness === undefined ? [] : both(active, witness);
-  return [
-    freeze(active, 'freeze of the active one'),
-    freeze(standby, 'freeze of the standby'),
-    death(active, 'SIGKILL of the active one'),
-    death(standby, 'SIGKILL of the standby'),
-    wall('members parted', true, both(active, standby)),
-    wall('the active one parted from all', true, [...both(active, standby), ...withWitness]),
-    wall('the standby hears nothing of the active one', true, [[active, standby]]),
-    wall('the active one hears nothing of the standby', true, [[standby, active]]),
-    {
-      name: 'switchover',
-      parted: false,
-      begin: () => director.switchOver(active),
-      end: () => undefined,
-    },
-    ...(witness === undefined
-      ? []
-      : [
-          freeze(witness, 'freeze of the witness'),
-          death(witness, 'SIGKILL of the witness'),
-          wall('the active one parted from the witness', false, withWitness),
-        ]),
-  ];
-}
-
-interface Overlap {
-  readonly us: number;
-  readonly what: string;
-  readonly stalled: boolean;
-}
-
-/** Every frame since `sinceUs` of a member that another one had succeeded. */
-async function overlaps(director: Director, metronome: Metronome, sinceUs: number): Promise<Overlap[]> {
-  const { members } = director.plan;
-  const activations = director
-    .occurrences()
-    .filter(
-      ({ occurrence: { code, detail, atUs } }) =>
-        code === 'transition' && detail['to'] === 'active' && atUs > sinceUs,
-    )
-    .map(({ member, occurrence: { atUs, detail } }) => ({
-      member,
-      atUs,
-      term: Number(detail['termCounter']),
-    }))
-    .sort((a, b) => a.atUs - b.atUs);
-  const found: Overlap[] = [];
-  for (const { member, atUs, term } of activations) {
-    for (const other of members) {
-      if (other.name === member) continue;
-      const own = activations.find((one) => one.member === other.name && one.atUs > atUs);
-      const untilUs = own?.atUs ?? monotonicUs();
-      const last = await director.switchboard.lastVoice(other, { sinceUs: atUs, untilUs });
-      if (last === null) continue;
-      const stalled = metronome.during(atUs - stallReachUs, last).length > 0;
-      found.push({ us: last - atUs, what: `${other.name} after ${member} (term ${term})`, stalled });
-    }
-  }
-  return found;
-}
-
-async function play(director: Director, o: Options): Promise<boolean> {
-  const chance = chanceFrom(o.seed);
-  const walls = new Walls();
-  await director.open();
-  const metronome = new Metronome();
-  const hogs = new Hogs(o.hogs);
-  const worst = new Map<string, number[]>();
-  let bad = 0;
-  for (let time = 1; time <= o.times; time++) {
-    const active = await director.ready();
+  async run(run: number): Promise<Run> {
+    const director = this.#director;
+    const chance = new Chance(this.#options.seed * 1_000_003 + run);
+    const scene = new Scene(director, this.#walls, chance, await director.ready());
+    const trouble = chance.weigh(this.#choices);
     const sinceUs = monotonicUs();
-    const choices = troubles(director, walls, active);
-    const trouble = choices[Math.floor(chance() * choices.length)];
-    if (trouble === undefined) throw new Error('nothing to choose from');
-    // 1 ms to 3 s, short ones as often as long ones.
-    const lengthMs = Math.round(10 ** (chance() * 3.48));
-    await delay(chance() * 20);
-    await trouble.begin();
-    await delay(lengthMs);
-    await trouble.end();
+    await delay(chance.between(0, 20));
+    await trouble.play(scene);
+    const reachedMs = scene.claimedUs === undefined ? null : await this.#reached(scene.claimedUs);
     await director.ready();
     await delay(settledMs);
-    const found = await overlaps(director, metronome, sinceUs);
-    const us = Math.max(0, ...found.map((each) => each.us));
-    worst.set(trouble.name, [...(worst.get(trouble.name) ?? []), us / 1000]);
-    const excused = trouble.parted && o.policy === 'available';
-    const leaseUs = director.system.lingerMs * 1000;
-    const guilty = found.filter((each) => !excused && each.us > (o.policy === 'strict' ? 0 : leaseUs));
-    if (guilty.length > 0) bad++;
-    const said = found.map((each) => `${each.us} µs ${each.what}${each.stalled ? ', machine stalled' : ''}`);
-    progress(
-      `${time}: ${trouble.name}, ${lengthMs} ms: ${said.join('; ') || 'no overlap'}${guilty.length > 0 ? ' BAD' : ''}`,
-    );
+    const span = { sinceUs, untilUs: monotonicUs() };
+    const overlaps = await overlapsIn(director, this.#metronome, span, {
+      parted: scene.parted,
+      words: trouble.dies !== true,
+    });
+    const changes = activations(director, sinceUs).map(({ member, atUs }) => ({
+      member,
+      stalled: stalledBefore(this.#metronome, atUs),
+    }));
+    const wrong = [
+      ...overlaps.filter((overlap) => this.#guilty(overlap)).map(({ us, what }) => `${what}: ${us} µs`),
+      ...(trouble.quiet === true && changes.some(({ stalled }) => !stalled) ? ['the role moved'] : []),
+      ...(reachedMs !== null && reachedMs >= reachTimeoutMs ? ['hosts were not reached again'] : []),
+    ];
+    const { lastedMs } = scene;
+    return { run, beganUs: sinceUs, trouble: trouble.name, lastedMs, overlaps, changes, reachedMs, wrong };
   }
-  process.stdout.write(
-    `${o.policy}, ${o.times} faults, ${o.hogs} CPU hogs, ${metronome.stalls.length} stalls of the machine: `,
-  );
-  process.stdout.write(`${bad} beyond what the policy allows; worst overlap of each, milliseconds\n`);
-  for (const [name, list] of [...worst].sort())
-    process.stdout.write(`  ${name} (${list.length}): ${formatSpread(list, 3)}\n`);
-  metronome.stop();
-  await hogs.stop();
-  return bad === 0;
+
+  stop(): void {
+    this.#metronome.stop();
+  }
+
+  #guilty({ us, outsideUs }: Overlap): boolean {
+    const { policy } = this.#options;
+    return policy === 'strict' ? us > 0 : outsideUs > this.#director.system.lingerMs * 1000;
+  }
+
+  /** From the claim until every host was answered for good, milliseconds. */
+  async #reached(claimedUs: number): Promise<number> {
+    for (const endUs = monotonicUs() + reachTimeoutMs * 1000; monotonicUs() < endUs; ) {
+      await delay(50);
+      const lastUs = await this.#director.probes.steadySince(claimedUs);
+      if (lastUs !== null) return (lastUs - claimedUs) / 1000;
+    }
+    return reachTimeoutMs;
+  }
 }
 
-await rehearse(import.meta.filename, options, play, ({ policy }) => ({ plan: planFig1a(2, policy) }));
+function describe({ run, trouble, lastedMs, overlaps, changes, reachedMs, wrong }: Run): string {
+  const said = overlaps.map(({ us, outsideUs, what, stalled }) => {
+    const parted = us === outsideUs ? '' : `, ${outsideUs} of them not parted`;
+    return `${us} µs${parted} (${what}${stalled ? ', machine stalled' : ''})`;
+  });
+  return [
+    `${run}: ${trouble}, ${lastedMs.join('+')} ms`,
+    ...(changes.length === 0 ? [] : [`then ${changes.map(({ member }) => member).join(', ')}`]),
+    ...(reachedMs === null ? [] : [`hosts reached after ${reachedMs.toFixed(1)} ms`]),
+    said.join('; ') || 'no overlap',
+    ...(wrong.length === 0 ? [] : [`WRONG: ${wrong.join('; ')}`]),
+  ].join('; ');
+}
+
+async function play(director: Director, o: Options, clocks: boolean): Promise<boolean> {
+  if (!clocks) progress('clocks are not stepped: libfaketime is missing; apt install libfaketime');
+  const hogs = new Hogs(o.hogs);
+  const stage = new Play(director, o, clocks);
+  await director.open();
+  await director.injector.ask(true);
+  const beganUs = monotonicUs();
+  const runs: Run[] = [];
+  const numbers = o.run > 0 ? [o.run] : Array.from({ length: o.times }, (_, index) => index + 1);
+  for (const number of numbers) {
+    const run = await stage.run(number);
+    runs.push(run);
+    progress(describe(run));
+    if (run.wrong.length > 0) explain(director, run.beganUs, 0);
+  }
+  const reused = twice(activations(director, 0).map(({ term }) => term));
+  const bad = runs.filter(({ wrong }) => wrong.length > 0).map(({ run }) => run);
+  const seconds = Math.round((monotonicUs() - beganUs) / 1e6);
+  const { policy, seed, hogs: load } = o;
+  const { lingerMs, facts } = director.system;
+  const { stalls } = stage;
+  if (o.json) {
+    const result = { policy, seed, hogs: load, seconds, stalls, lingerMs, facts, reused, bad, runs };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } else {
+    process.stdout.write(
+      `${policy}, seed ${seed}: ${runs.length} faults in ${seconds} s, ${load} CPU hogs, ${stalls} stalls of the ` +
+        `machine; wrong: ${bad.join(', ') || 'none'}; terms used twice: ${reused.join(', ') || 'none'}\n\n` +
+        `${tableOf(runs)}\n`,
+    );
+  }
+  stage.stop();
+  await hogs.stop();
+  return bad.length === 0 && reused.length === 0;
+}
+
+function twice(terms: readonly string[]): string[] {
+  return terms.filter((term, index) => terms.indexOf(term) < index);
+}
+
+const clocks = fakeClockLibrary() !== undefined;
+await rehearse(
+  import.meta.filename,
+  options,
+  (director, o) => play(director, o, clocks),
+  ({ policy }) => ({ plan: withStranger(planFig1a(2, policy)), falseClocks: clocks }),
+);

@@ -89,7 +89,7 @@ async function watch(director: Director, minutes: number, busy: () => boolean): 
     const fromUs = monotonicUs();
     await delay(left > 0 ? Math.min(left, pieceMs) : overtimeMs);
     const window = { fromUs, toUs: monotonicUs() - 100_000, faultUs: fromUs, victim: '', fencedUs: fromUs };
-    for (const summary of Object.values(await director.judgeProbes(window))) {
+    for (const summary of Object.values(await director.probes.judge(window))) {
       witness.lost += summary.lost;
       witness.sent += summary.sent;
       if (summary.intervalUs < 1000) witness.blackoutMs = Math.max(witness.blackoutMs, summary.blackoutMs);

@@ -10,6 +10,11 @@ export interface Shape {
   readonly plan?: LabPlan;
   /** Of the heartbeat; usually what the scheduling allows. */
   readonly intervalMs?: number;
+  /** Each daemon has a wall clock that can be stepped. */
+  readonly falseClocks?: boolean;
+  readonly system?: 'understudy' | 'keepalived';
+  /** Between two requests of every host's streams, microseconds; usually that of the lab. */
+  readonly probeIntervalUs?: number;
 }
 
 export function progress(line: string): void {
@@ -30,8 +35,8 @@ export async function rehearse<Options extends object>(
   if (process.argv[2]?.startsWith('{') !== true) process.exit(await runEnclosed(file, options()));
   const enclosure = enter<Options>();
   const { fifo } = enclosure;
-  const { plan = planFig1a(2), ...heartbeat } = shape(enclosure.argument);
-  const director = assemble({ plan, fifo, ...heartbeat });
+  const { plan = planFig1a(2), ...rest } = shape(enclosure.argument);
+  const director = assemble({ plan, fifo, ...rest });
   let ok = false;
   try {
     ok = await play(director, enclosure.argument, enclosure);

@@ -4,6 +4,7 @@
  *
  *   node bench/takeover.ts [--scenario fig1b] [--trials 100] [--faults power,kill] [--hogs 4]
  *                          [--system understudy,keepalived: one after the other, fault by fault]
+ *                          [--policy available,strict: the same]
  *                          [--stream] [--stream-rate 200M] [-- more options for the lab]
  */
 import { spawn } from 'node:child_process';
@@ -14,7 +15,7 @@ import { Metronome } from '../src/lab/metronome.ts';
 import type { LabResult } from '../src/lab/result.ts';
 import type { Trial } from '../src/lab/trial.ts';
 import { Hogs } from './hogs.ts';
-import { formatSpread, markdownTable } from './statistics.ts';
+import { formatSpread, markdownTable, spread } from './statistics.ts';
 
 const cli = join(import.meta.dirname, '../src/cli/main.ts');
 /** A trial is disturbed by a stall from just before the fault until its last moment is over, microseconds. */
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     trials: { type: 'string', default: '100' },
     faults: { type: 'string' },
     system: { type: 'string', default: 'understudy' },
+    policy: { type: 'string', default: 'available' },
     /** CPU hogs beside the trials. */
     hogs: { type: 'string', default: '0' },
     stream: { type: 'boolean', default: false },
@@ -34,9 +36,24 @@ const { values, positionals } = parseArgs({
   },
 });
 
-function lab(fault: string, system: string): Promise<LabResult> {
+/** What is compared, fault by fault. */
+interface Variant {
+  readonly system: string;
+  readonly policy: string;
+}
+
+function variants(): readonly Variant[] {
+  return values.system.split(',').flatMap((system) => {
+    // Only Understudy has policies.
+    const policies = system === 'understudy' ? values.policy.split(',') : ['available'];
+    return policies.map((policy) => ({ system, policy }));
+  });
+}
+
+function lab(fault: string, { system, policy }: Variant): Promise<LabResult> {
   const { 'stream-rate': rate } = values;
   const options = ['--fault', fault, '--trials', values.trials, '--system', system, '--json'];
+  if (policy !== 'available') options.push('--policy', policy);
   if (values.stream) options.push('--stream');
   if (rate !== undefined) options.push('--stream-rate', rate);
   const child = spawn(process.execPath, [cli, 'lab', values.scenario, ...options, ...positionals], {
@@ -86,6 +103,9 @@ function row(fault: string, trials: readonly Trial[], note: string): readonly st
 
 interface Findings {
   readonly rows: (readonly string[])[];
+  /** By fault and policy: undisturbed trials of Understudy. */
+  readonly medians: Map<string, Map<string, Medians>>;
+  leaseMs: number;
   readonly notes: string[];
   /** Of the TCP stream, by fault. */
   readonly streams: string[];
@@ -94,14 +114,55 @@ interface Findings {
 async function measure(metronome: Metronome, findings: Findings): Promise<void> {
   const all = values.scenario === 'fig1b' ? [...faultNames, ...proxyFaultNames] : faultNames;
   const chosen = (values.faults?.split(',') ?? all).filter(isFaultName);
-  const systems = values.system.split(',');
+  const every = variants();
   for (const fault of chosen) {
-    for (const system of systems) {
+    for (const variant of every) {
+      const { system, policy } = variant;
       if (faultByName(fault).only === 'understudy' && system !== 'understudy') continue;
-      const name = systems.length > 1 ? `${fault}, ${system}` : fault;
-      judge(name, await lab(fault, system), metronome, findings);
+      const own = every.length > 1 ? `, ${system === 'understudy' ? policy : system}` : '';
+      const result = await lab(fault, variant);
+      judge(fault + own, result, metronome, findings);
+      if (system === 'understudy') compare(fault, policy, result, metronome, findings);
     }
   }
+}
+
+/** Milliseconds after the fault. */
+interface Medians {
+  readonly firstAnswer: number;
+  readonly blackout: number;
+}
+
+function compare(
+  fault: string,
+  policy: string,
+  result: LabResult,
+  metronome: Metronome,
+  findings: Findings,
+): void {
+  const { medians } = findings;
+  const clean = result.trials.filter((trial) => !disturbed(trial, metronome));
+  const median = (all: readonly number[]): number => spread(all)?.median ?? Number.NaN;
+  const own = medians.get(fault) ?? new Map<string, Medians>();
+  own.set(policy, {
+    firstAnswer: median(clean.flatMap(({ afterFaultUs: { firstAnswer } }) => firstAnswer ?? [])) / 1000,
+    blackout: median(clean.map(({ probe }) => probe.blackoutMs)),
+  });
+  medians.set(fault, own);
+  findings.leaseMs = Number(result.facts['leaseMs']);
+}
+
+/** How much later hosts are answered in a strict group, in leases. */
+function strictness({ medians, leaseMs }: Findings): string[] {
+  return [...medians].flatMap(([fault, policies]) => {
+    const [available, strict] = [policies.get('available'), policies.get('strict')];
+    if (available === undefined || strict === undefined) return [];
+    const said = (['firstAnswer', 'blackout'] as const).map((what) => {
+      const more = strict[what] - available[what];
+      return `${more.toFixed(2)} ms (${(more / leaseMs).toFixed(2)} leases)`;
+    });
+    return [`- ${fault}: strict, median first answer ${said[0]} later, blackout ${said[1]} longer`];
+  });
 }
 
 function judge(fault: string, result: LabResult, metronome: Metronome, findings: Findings): void {
@@ -120,7 +181,7 @@ function judge(fault: string, result: LabResult, metronome: Metronome, findings:
 
 const metronome = new Metronome();
 const hogs = new Hogs(Number(values.hogs));
-const findings: Findings = { rows: [], notes: [], streams: [] };
+const findings: Findings = { rows: [], medians: new Map(), leaseMs: 0, notes: [], streams: [] };
 try {
   await measure(metronome, findings);
 } finally {
@@ -134,4 +195,6 @@ process.stdout.write(
     `stalls of the machine: ${metronome.stalls.length}\n\n`,
 );
 process.stdout.write(`${markdownTable(head, findings.rows)}\n`);
+const compared = strictness(findings);
+if (compared.length > 0) process.stdout.write(`\nLease ${findings.leaseMs} ms\n${compared.join('\n')}\n`);
 if (findings.notes.length > 0) process.stdout.write(`\n${findings.notes.join('\n')}\n`);

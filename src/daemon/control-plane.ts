@@ -48,6 +48,10 @@ export class ControlPlane implements ControlSurface {
   #config: ResolvedConfig;
   #realtime: Status['realtime'] = { fifo: false, why: 'the reactor is not ready yet' };
   #lastQuestion = 0;
+  /** Terms up to it were asked for, and the disk has not taken them yet; 0: none. */
+  #owedCeiling = 0;
+  /** Why it did not, as it was last told. */
+  #diskTrouble = '';
 
   constructor(parts: ControlPlaneParts) {
     this.#parts = parts;
@@ -213,15 +217,30 @@ export class ControlPlane implements ControlSurface {
   }
 
   async #reserveTerms(ceiling: number): Promise<void> {
+    // What the disk still owes is a part of what is asked for now.
+    const waits = this.#owedCeiling > 0;
+    this.#owedCeiling = Math.max(this.#owedCeiling, ceiling);
+    if (!waits) await this.#tryToReserve();
+  }
+
+  async #tryToReserve(): Promise<void> {
+    const ceiling = this.#owedCeiling;
     try {
       await this.#parts.terms.reserve(ceiling);
     } catch (error) {
-      this.#journal.say('termsNotReserved', describeFailure(error).message, { detail: { ceiling } });
-      setTimeout(() => void this.#reserveTerms(ceiling), reserveRetryMs).unref();
+      const { message } = describeFailure(error);
+      if (message !== this.#diskTrouble)
+        this.#journal.say('termsNotReserved', message, { detail: { ceiling } });
+      this.#diskTrouble = message;
+      setTimeout(() => void this.#tryToReserve(), reserveRetryMs).unref();
       return;
     }
+    this.#diskTrouble = '';
     this.#parts.post({ kind: 'termsReserved', ceiling });
     this.#journal.say('termsReserved', `terms up to ${ceiling} are reserved`, { detail: { ceiling } });
+    const more = this.#owedCeiling > ceiling;
+    if (!more) this.#owedCeiling = 0;
+    else await this.#tryToReserve();
   }
 
   /**

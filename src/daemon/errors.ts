@@ -66,6 +66,8 @@ const words: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is not a directory',
   ENOSPC: 'the disk is full',
   EROFS: 'the disk is read-only',
+  EDQUOT: 'the quota is used up',
+  EIO: 'the disk does not answer',
   ELOOP: 'too many symbolic links',
 };
 

@@ -8,8 +8,8 @@
  * an address for ever exchange one announcement each per `contestMax` intervals in the end.
  */
 import type { GroupId, NodeId, Term } from '../wire/control/message.ts';
-import type { Context } from './context.ts';
-import { type Instant, later } from './time.ts';
+import { type Context, slotUs } from './context.ts';
+import { type Instant, instant, later } from './time.ts';
 import type { Timer } from './timers.ts';
 
 /** The longest interval between two answers of a contest, in `defendIntervalUs`. A rest of two intervals ends it. */
@@ -22,6 +22,7 @@ export class Announcer {
   readonly #repeat: Timer;
   readonly #defence: Timer;
   readonly #contest: Timer;
+  readonly #reclaim: Timer;
   #begun: Instant | undefined;
   #round = 0;
   #defended: Instant | undefined;
@@ -29,6 +30,9 @@ export class Announcer {
   #claimed: Instant | undefined;
   #contestIntervals = 1;
   #noted: Instant | undefined;
+  #reclaimed: Instant | undefined;
+  /** Nodes of ours that speak by a lower term. */
+  readonly #rivals: Set<NodeId> = new Set();
 
   constructor(context: Context, group: GroupId, term: () => Term) {
     this.#context = context;
@@ -37,6 +41,7 @@ export class Announcer {
     this.#repeat = context.timers.create('announce', () => this.#again());
     this.#defence = context.timers.create('defend', () => this.#defend());
     this.#contest = context.timers.create('contest', () => this.#answer());
+    this.#reclaim = context.timers.create('reclaim', () => this.#takeBack());
   }
 
   /** The first announcement of an activation. The caller reports it by `reportFirst` when everything urgent is said. */
@@ -44,6 +49,7 @@ export class Announcer {
     this.#begun = this.#context.now;
     this.#round = 0;
     this.#defended = this.#context.now;
+    this.#reclaimed = this.#context.now;
     this.#context.emit({ kind: 'announce', group: this.#group, ask: true });
     this.#arm();
   }
@@ -55,7 +61,40 @@ export class Announcer {
   cancel(): void {
     this.#begun = undefined;
     this.#claimed = undefined;
-    for (const timer of [this.#repeat, this.#defence, this.#contest]) timer.cancel();
+    for (const timer of [this.#repeat, this.#defence, this.#contest, this.#reclaim]) timer.cancel();
+    this.#rivals.clear();
+  }
+
+  /**
+   * Another node of ours speaks for the group by a lower term: it has not heard of ours yet. What it says until it has, hosts
+   * hear last. One that never hears is answered as seldom as hosts are told anything again.
+   */
+  opposed(by: NodeId): void {
+    if (this.#begun === undefined) return;
+    if (this.#rivals.has(by)) return this.defend();
+    this.#rivals.add(by);
+    this.#defended = this.#context.now;
+    this.reclaim();
+    // The sooner it hears of our term, the sooner it is silent.
+    this.#context.beatDue = true;
+  }
+
+  /** That node does not speak any more. */
+  unopposed(by: NodeId): void {
+    if (this.#rivals.delete(by)) this.reclaim();
+  }
+
+  /**
+   * Another node of ours may have spoken where we did not hear it, and is silent now: hosts that believe it are in the dark.
+   * Terms decide between the two, so they cannot storm as two claimants do, and hosts need not wait for the interval of a
+   * defence: once in a slot.
+   */
+  reclaim(): void {
+    if (this.#begun === undefined) return;
+    const { now, config } = this.#context;
+    const next = this.#reclaimed === undefined ? now : later(this.#reclaimed, slotUs(config));
+    if (next > now) this.#reclaim.arm(next);
+    else this.#takeBack();
   }
 
   /** Hosts may have been told otherwise: all is said again, at most once per `defendIntervalUs`. */
@@ -66,15 +105,15 @@ export class Announcer {
     else this.#defend();
   }
 
-  /** Somebody else claims an address. `by`: another place of the group, or 0. */
-  contest(by: NodeId | 0): void {
+  /** Somebody else claims an address. `by`: another place of the group, or 0. Answered not before `afterUs`. */
+  contest(by: NodeId | 0, afterUs = 0): void {
     this.noteClaim(by);
     if (this.#begun === undefined) return;
     const { now, config } = this.#context;
     const restUs = 2 * this.#contestIntervals * config.defendIntervalUs;
     if (this.#claimed === undefined || now - this.#claimed > restUs) this.#contestIntervals = 1;
     this.#claimed = now;
-    const next = this.#after(this.#contestIntervals);
+    const next = instant(Math.max(this.#after(this.#contestIntervals), later(now, afterUs)));
     if (next > now) this.#contest.arm(next);
     else this.#answer();
   }
@@ -112,6 +151,12 @@ export class Announcer {
     this.#contestIntervals = Math.min(2 * this.#contestIntervals, contestMax);
     this.#contest.cancel();
     this.#context.emit({ kind: 'announce', group: this.#group, ask: false });
+    this.#report();
+  }
+
+  #takeBack(): void {
+    this.#reclaimed = this.#context.now;
+    this.#context.emit({ kind: 'announce', group: this.#group, ask: true });
     this.#report();
   }
 

@@ -59,10 +59,11 @@ export class Group {
     if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
     const newer = standing.note(record);
     member.damping.heard(peer, record, standing.holds);
-    if (!newer || !standing.holds) return;
+    if (!newer) return;
+    if (!standing.holds) return member.announcer.unopposed(peer.id);
     if (!member.holds && member.state !== 'acquiring') return;
     if (compareTerms(standing.term, member.held) > 0) this.#yieldTo(peer.id);
-    else member.announcer.defend();
+    else member.announcer.opposed(peer.id);
   }
 
   /** Whether this node says to `peer` what it is in the group: to members, and to every proxy. */
@@ -198,9 +199,11 @@ export class Group {
   }
 
   claimed({ member: by, address, mac }: Extract<Event, { kind: 'claim' }>): void {
-    const { debut, holds, announcer } = this.member;
+    const { debut, holds, announcer, peers } = this.member;
     debut.claimed(by, address, mac);
-    if (holds) announcer.contest(by);
+    // A member that we have not heard yet may have the higher term: then the last word must not be ours.
+    const known = peers.some(({ id }) => id === by);
+    if (holds) announcer.contest(by, known ? slotUs(this.#context.config) : 0);
   }
 
   /** What we are is pinned as it is now; what was on its way is called off. */
@@ -223,7 +226,7 @@ export class Group {
 
   /** A peer is heard again. It may have been active meanwhile, and may have given that up before we heard of it. */
   returned(peer: NodeId): void {
-    if (this.concerns(peer)) this.evidence();
+    if (this.concerns(peer)) this.member.announcer.reclaim();
   }
 
   reconfigure(config: GroupConfig): void {

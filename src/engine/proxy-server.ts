@@ -114,7 +114,8 @@ export class ProxyServer {
     if (!standing.note(record) || !part.open) return;
     const order = compareTerms(record.term, part.term);
     // It spoke for a term that is over: hosts may have heard that last.
-    if (order < 0 && standing.holds && this.#whereabouts.isElsewhere(peer.id)) part.announcer.defend();
+    if (!standing.holds) part.announcer.unopposed(peer.id);
+    else if (order < 0 && this.#whereabouts.isElsewhere(peer.id)) part.announcer.opposed(peer.id);
     if (order <= 0) return;
     // Hearsay of a higher term is no reason to fall silent, unless our own member says it, and not because we told it;
     // and one whose member is registered here will be served here.
@@ -180,7 +181,7 @@ export class ProxyServer {
 
   /** A peer is heard again. If it is another place, it may have spoken meanwhile, and not any more when we heard it. */
   returned(peer: NodeId): void {
-    if (this.#whereabouts.isElsewhere(peer)) this.evidence();
+    if (this.#part.presence.answers && this.#whereabouts.isElsewhere(peer)) this.#part.announcer.reclaim();
   }
 
   reconfigure(config: ProxiedGroupConfig): void {

@@ -22,6 +22,10 @@ export interface Assembly {
   /** Where every frame that enters a bridge is written to. */
   readonly pcap?: string;
   readonly stream?: Stream;
+  /** Each daemon has a wall clock that can be stepped. */
+  readonly falseClocks?: boolean;
+  /** Between two requests of every host's streams, microseconds; absent: host-a's first is fast, the others are slow. */
+  readonly probeIntervalUs?: number;
   readonly progress?: (line: string) => void;
 }
 
@@ -34,7 +38,7 @@ const usualMisses = 3;
  * `director.open()` starts the daemons, the services and the probes, `director.close()` ends them.
  */
 export function assemble(o: Assembly): Director {
-  const { plan, fifo, pcap, stream, progress = () => undefined } = o;
+  const { plan, fifo, pcap, stream, probeIntervalUs, progress = () => undefined } = o;
   buildTopology(plan);
   const settings = {
     intervalMs: o.intervalMs ?? (fifo ? usualIntervalMs.fifo : usualIntervalMs.ordinary),
@@ -43,10 +47,15 @@ export function assemble(o: Assembly): Director {
     checked: o.checked === true,
     healthPort,
   };
-  const system = o.system === 'keepalived' ? new Keepalived(plan, settings) : new Understudy(plan, settings);
+  const { falseClocks = false } = o;
+  const system =
+    o.system === 'keepalived'
+      ? new Keepalived(plan, settings)
+      : new Understudy(plan, { ...settings, falseClocks });
   return new Director({
     ...{ plan, system, fifo, progress },
     ...(pcap === undefined ? {} : { pcap }),
     ...(stream === undefined ? {} : { stream }),
+    ...(probeIntervalUs === undefined ? {} : { probeIntervalUs }),
   });
 }

@@ -11,14 +11,20 @@ export interface DaemonProcess {
 }
 
 /**
- * It ends with this process, however that ends. Output goes to the open file `logFd`, which is closed here. Throws when
- * the process cannot be made.
+ * It ends with this process, however that ends. Output goes to the open file `logFd`, which is closed here. `environment`
+ * is added to ours. Throws when the process cannot be made.
  */
-export function spawnDaemon(namespace: string, command: readonly string[], logFd: number): DaemonProcess {
+export function spawnDaemon(
+  namespace: string,
+  command: readonly string[],
+  logFd: number,
+  environment: Readonly<Record<string, string>> = {},
+): DaemonProcess {
   const mortal = ['setpriv', '--pdeathsig', 'KILL', ...command];
   const child: ChildProcess = spawn('ip', ['netns', 'exec', namespace, ...mortal], {
     stdio: ['ignore', logFd, logFd],
     detached: true,
+    env: { ...process.env, ...environment },
   });
   closeSync(logFd);
   // A missing `ip` shows as an ended process.

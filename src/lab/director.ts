@@ -1,14 +1,13 @@
 /** Runs the machines of one lab: starts them, strikes, mends, and asks the stations what they saw. */
 import { monotonicUs } from '../linux/clock.ts';
 import type { Deed, Fault } from './fault.ts';
+import { Injector } from './injector.ts';
 import { nodesOf, placeOf, proxyOf } from './layout.ts';
 import type { LabPlan, MemberPlan, NodePlan } from './plan.ts';
-import type { ProbeCommand, ProbeEvent, ProbeOptions, ProbeTarget } from './probe.ts';
-import type { ProbeSummary } from './probe-record.ts';
+import { Probes } from './probes.ts';
 import type { ServiceOptions } from './service.ts';
 import { Station, scriptPath } from './station.ts';
 import type { Stream } from './stream.ts';
-import type { Step } from './switch.ts';
 import { Switchboard } from './switchboard.ts';
 import type { System } from './system.ts';
 import type { Witnessed } from './timeline.ts';
@@ -22,6 +21,8 @@ export interface DirectorOptions {
   readonly pcap?: string;
   /** Flows to the active member, from one trial to the next. */
   readonly stream?: Stream;
+  /** Between two requests of every stream, microseconds; absent: the main stream is fast, the others are slow. */
+  readonly probeIntervalUs?: number;
   readonly progress: (line: string) => void;
 }
 
@@ -37,12 +38,7 @@ export interface CaptureVerdict {
 export const healthPort = 7007;
 
 const stationPriority = 5;
-/** The main stream's interval, and the others': microseconds. */
-const mainIntervalUs = 500;
-const sideIntervalUs = 10_000;
 const readyTimeoutMs = 20_000;
-/** How long after a frame entered the switch the capture may read and stamp it, microseconds. */
-const captureLateUs = { fifo: 0, ordinary: 50_000 };
 /** How often a wait is explained, milliseconds. */
 const patienceMs = 2000;
 
@@ -50,31 +46,28 @@ export class Director {
   readonly plan: LabPlan;
   readonly system: System;
   readonly progress: (line: string) => void;
-  /** The stream that is reported first: host-a to the IPv4 address. */
-  readonly mainStream: string;
   /** Up to here the daemons' reports belong to trials that are over, CLOCK_MONOTONIC microseconds. */
   judgedUntilUs = 0;
   /** What was heard at the switch. */
   readonly switchboard: Switchboard;
+  readonly injector: Injector;
+  readonly probes: Probes;
   readonly #options: DirectorOptions;
   readonly #services = new Map<string, Station<never>>();
-  readonly #probes: {
-    readonly station: Station<ProbeCommand, ProbeEvent>;
-    readonly streams: readonly string[];
-  }[] = [];
-  /** Who answered last, by stream. */
-  readonly #answering = new Map<string, string>();
 
   constructor(options: DirectorOptions) {
     this.#options = options;
     this.plan = options.plan;
     this.system = options.system;
     this.progress = options.progress;
-    this.mainStream = `${options.plan.hosts[0]?.name} ${options.plan.service4}`;
-    const { pcap } = options;
-    this.switchboard = new Switchboard(options.plan, {
-      fifoPriority: this.#fifoPriority,
-      ...(pcap === undefined ? {} : { pcap }),
+    const { pcap, plan, system, stream, probeIntervalUs: intervalUs } = options;
+    const fifoPriority = options.fifo ? stationPriority : 0;
+    this.probes = new Probes(plan, { fifoPriority, ...(intervalUs === undefined ? {} : { intervalUs }) });
+    this.switchboard = new Switchboard(plan, { fifoPriority, ...(pcap === undefined ? {} : { pcap }) });
+    this.injector = new Injector({
+      ...{ plan, system, switchboard: this.switchboard, fifoPriority },
+      service: ({ name }) => this.#services.get(name)?.pid,
+      ...(stream === undefined ? {} : { stream }),
     });
   }
 
@@ -87,7 +80,7 @@ export class Director {
     await Promise.all(members.map((member) => this.system.start(member)));
     const active = await this.#one();
     this.progress(`${active.name} is active; the hosts use the service`);
-    for (const host of this.plan.hosts) this.#startProbe(host.name);
+    this.probes.start();
     await this.ready();
   }
 
@@ -105,7 +98,7 @@ export class Director {
       'every host is answered by the active member',
       agreed,
       readyTimeoutMs,
-      () => `${[...this.#answering].map((answer) => answer.join(': ')).join('; ')}\n${this.lastWords()}`,
+      () => `${this.probes.words}\n${this.lastWords()}`,
     );
     return active;
   }
@@ -153,23 +146,16 @@ export class Director {
     return atUs;
   }
 
-  /** The member that answers every stream now, or undefined when they differ or none does. */
-  answeringMember(): MemberPlan | undefined {
-    const names = new Set(this.#answering.values());
-    const streams = this.#probes.reduce((sum, probe) => sum + probe.streams.length, 0);
-    if (names.size !== 1 || this.#answering.size < streams) return undefined;
-    return this.plan.members.find((member) => names.has(member.name));
+  /** What is undone only when everything is ready again. */
+  async mendLater(fault: Fault, victim: MemberPlan): Promise<void> {
+    const struck = this.struck(fault, victim);
+    await this.act(fault.later?.(struck, this.plan) ?? [], struck);
   }
 
-  async judgeProbes(window: Omit<ProbeCommand, 'do'>): Promise<Readonly<Record<string, ProbeSummary>>> {
-    const result: Record<string, ProbeSummary> = {};
-    for (const { station, streams } of this.#probes) {
-      const summaries = await station.ask<ProbeSummary[]>({ do: 'judge', ...window });
-      summaries.forEach((summary, index) => {
-        result[streams[index] ?? ''] = summary;
-      });
-    }
-    return result;
+  /** The member that answers every stream now, or undefined when they differ or none does. */
+  answeringMember(): MemberPlan | undefined {
+    const name = this.probes.answering;
+    return this.plan.members.find((member) => member.name === name);
   }
 
   /** What entered the switch from the successor and, after its first answer, still from the victim. */
@@ -184,8 +170,7 @@ export class Director {
   }): Promise<CaptureVerdict> {
     const { successor, victim, untilUs } = o;
     if (successor === undefined || successor === victim) return { announcedUs: null, victimFrames: 0 };
-    const lateUs = this.fifo ? captureLateUs.fifo : captureLateUs.ordinary;
-    const sinceUs = Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs) + lateUs;
+    const sinceUs = Math.max(o.firstAnswer ?? o.faultAt, o.fencedUs);
     const place = placeOf(successor, this.plan);
     const moved = place !== placeOf(victim, this.plan);
     return {
@@ -212,7 +197,8 @@ export class Director {
     this.#options.stream?.close();
     this.system.kill();
     for (const service of this.#services.values()) service.close();
-    for (const { station } of this.#probes) station.close();
+    this.probes.close();
+    this.injector.close();
     await this.switchboard.close();
   }
 
@@ -235,19 +221,7 @@ export class Director {
 
   /** Does deeds to a machine; resolves to the instant just before the first, microseconds. */
   act(deeds: readonly Deed[], struck: NodePlan): Promise<number> {
-    return this.switchboard.act(deeds.map((deed) => this.#resolve(deed, struck)));
-  }
-
-  #resolve(deed: Deed, struck: NodePlan): Step {
-    if (deed.kind !== 'signal') return deed;
-    const daemon = this.system.target(struck);
-    const service = this.#services.get(struck.name)?.pid;
-    // A machine that loses power takes whole process groups with it: the daemon's checks, too.
-    const stream = this.#options.stream?.serverOn(struck);
-    const machine = [Math.abs(daemon), service ?? [], stream ?? []].flat().map((pid) => -pid);
-    const pids = { daemon: [daemon], service: [service ?? 0], machine }[deed.to];
-    if (pids.some((pid) => pid === 0)) throw new Error(`${struck.name} has no running ${deed.to}`);
-    return { kind: 'signal', signal: deed.signal, pids };
+    return this.injector.act(deeds, struck);
   }
 
   #startService(member: MemberPlan): void {
@@ -263,33 +237,8 @@ export class Director {
     );
   }
 
-  #startProbe(hostName: string): void {
-    const host = this.plan.hosts.find(({ name }) => name === hostName);
-    if (host === undefined) throw new Error(`${hostName} is no host of the plan`);
-    const port = this.plan.servicePort;
-    const fast = host === this.plan.hosts[0] ? mainIntervalUs : sideIntervalUs;
-    const targets: ProbeTarget[] = [
-      { localAddress: host.address4, address: this.plan.service4, port, intervalUs: fast },
-      { localAddress: host.address6, address: this.plan.service6, port, intervalUs: sideIntervalUs },
-    ];
-    const streams = targets.map((target) => `${host.name} ${target.address}`);
-    const fifoPriority = this.#fifoPriority;
-    const options: ProbeOptions = { interface: host.interface, targets, fifoPriority };
-    const station = Station.start<ProbeCommand, ProbeEvent>({
-      namespace: host.name,
-      script: scriptPath('probe'),
-      options,
-      onEvent: (event) => this.#answering.set(streams[event.target] ?? '', event.member),
-    });
-    this.#probes.push({ station, streams });
-  }
-
   /** The stations run under real-time scheduling. */
   get fifo(): boolean {
     return this.#options.fifo;
-  }
-
-  get #fifoPriority(): number {
-    return this.fifo ? stationPriority : 0;
   }
 }

@@ -78,6 +78,8 @@ export function enter<Argument>(): Enclosure<Argument> {
     throw new Error(`${tool} is missing; apt install iproute2 util-linux`);
   }
   execFileSync('mount', ['-t', 'tmpfs', 'understudy-lab', '/run']);
+  // Killed processes leave their shared memory here (libfaketime's do); where it is missing, nothing can be left.
+  spawnSync('mount', ['-t', 'tmpfs', 'understudy-lab', '/dev/shm']);
   // Some containers forbid a new /proc. The old one serves too; it only shows other process ids.
   spawnSync('mount', ['-t', 'proc', 'proc', '/proc']);
   return { argument, rootless, fifo: fifoPermitted(), outsidePid };

@@ -1,8 +1,12 @@
 /** The faults by name: what is done to whom from outside, what must follow, and how it is undone. */
+import type { DiskState } from './disk.ts';
 import { cablePorts, darkPorts, nodesOnLan, ownPorts } from './layout.ts';
 import type { LabPlan, NodePlan } from './plan.ts';
 
-/** One deed of the injector. All are system calls made from the switch's namespace; none speaks to a daemon. */
+/**
+ * One deed of the injector. The first four are system calls made from the switch's namespace, stamped just before the first;
+ * none speaks to a daemon.
+ */
 export type Deed =
   /** Links down (their other ends lose carrier), or up again, in one netlink transaction. */
   | { readonly kind: 'links'; readonly on: boolean; readonly ports: readonly string[] }
@@ -11,7 +15,13 @@ export type Deed =
   /** Ports that drop what they would send to each other; all else passes. */
   | { readonly kind: 'part'; readonly on: boolean; readonly ports: readonly string[] }
   /** A signal to the struck machine's daemon, to its service, or to every process of the machine. */
-  | { readonly kind: 'signal'; readonly signal: SignalName; readonly to: 'daemon' | 'service' | 'machine' };
+  | { readonly kind: 'signal'; readonly signal: SignalName; readonly to: 'daemon' | 'service' | 'machine' }
+  /** The disk with the struck daemon's state. */
+  | { readonly kind: 'disk'; readonly state: DiskState }
+  /** The struck daemon's wall clock: so many seconds ahead of the machine's from now on. */
+  | { readonly kind: 'clock'; readonly aheadS: number }
+  /** The stranger tells everybody that the addresses are its own, so many times. */
+  | { readonly kind: 'claim'; readonly times: number };
 
 export type SignalName = 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
 
@@ -24,6 +34,10 @@ export type FaultName =
   | 'cable'
   | 'lan'
   | 'check'
+  | 'disk-full'
+  | 'disk-read-only'
+  | 'clock'
+  | 'spoof'
   | 'proxy'
   | 'proxy-silent'
   | 'proxy-kill'
@@ -48,6 +62,16 @@ export interface Fault {
   readonly mutes?: boolean;
   /** The service's health port is checked by the daemons. */
   readonly checked?: boolean;
+  /** Undone only when what died is ready again. */
+  readonly later?: (struck: NodePlan, plan: LabPlan) => readonly Deed[];
+  /** Where nothing must follow: the report that shows that a daemon saw it, or that it sees nothing; else `pathDown`. */
+  readonly noticed?: string | 'never';
+  /** Hosts may be led astray for a moment; they must be answered again. */
+  readonly astray?: boolean;
+  /** Needs a stranger on the hosts' LAN. */
+  readonly stranger?: boolean;
+  /** Needs daemons with wall clocks of their own. */
+  readonly falseClocks?: boolean;
   /** Systems without the means for it (an operator's switchover, a direct cable) leave it out. */
   readonly only?: 'understudy';
 }
@@ -95,6 +119,19 @@ function toProxy(harm: Harm, summary: string): Fault {
   return { summary, at: 'proxy', expect: 'takeover', ...harms[harm], only: 'understudy' };
 }
 
+/** It comes back before its disk is well. */
+function restartOn(state: DiskState, summary: string): Fault {
+  return {
+    ...toMember('kill', summary),
+    strike: () => [
+      { kind: 'disk', state },
+      { kind: 'signal', signal: 'SIGKILL', to: 'daemon' },
+    ],
+    later: () => [{ kind: 'disk', state: 'well' }],
+    only: 'understudy',
+  };
+}
+
 const faults: Record<FaultName, Fault> = {
   power: toMember('power', 'the machine loses its power: every link goes down, every process stops'),
   silent: toMember('silent', 'the machine falls silent without any signal: carrier stays up, nothing passes'),
@@ -139,6 +176,31 @@ const faults: Record<FaultName, Fault> = {
     mend: signal('SIGUSR2', 'service'),
     dead: 'nothing',
     checked: true,
+  },
+  'disk-full': restartOn('full', 'the disk with the state is full, the daemon dies and starts again on it'),
+  'disk-read-only': restartOn('readOnly', 'the disk with the state turns read-only, and the same'),
+  clock: {
+    summary: 'the active daemon’s wall clock jumps ahead by a day, and back (needs libfaketime)',
+    expect: 'nothing',
+    at: 'member',
+    strike: () => [{ kind: 'clock', aheadS: 86_400 }],
+    mend: () => [{ kind: 'clock', aheadS: 0 }],
+    dead: 'nothing',
+    noticed: 'never',
+    falseClocks: true,
+    only: 'understudy',
+  },
+  spoof: {
+    summary: 'a stranger on the LAN claims the addresses; the active one takes the hosts back',
+    expect: 'nothing',
+    at: 'member',
+    strike: () => [{ kind: 'claim', times: 3 }],
+    mend: none,
+    dead: 'nothing',
+    noticed: 'foreignClaim',
+    astray: true,
+    stranger: true,
+    only: 'understudy',
   },
   proxy: toProxy('power', 'the active member’s proxy loses its power: its links go down, its processes stop'),
   'proxy-silent': toProxy('silent', 'the proxy falls silent without any signal: carrier up, nothing passes'),

@@ -19,7 +19,7 @@ export function nodesOf(plan: Nodes): readonly NodePlan[] {
 }
 
 export function machinesOf(plan: LabPlan): readonly (HostPlan | MemberPlan | ProxyPlan)[] {
-  return [...plan.members, ...plan.proxies, ...plan.witnesses, ...plan.hosts];
+  return [...plan.members, ...plan.proxies, ...plan.witnesses, ...plan.hosts, ...plan.strangers];
 }
 
 /** All wires of a machine, the one to the hosts first. */

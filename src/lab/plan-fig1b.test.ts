@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { darkPorts, machinesOf, nodesOf, placeOf, portsOf, wiresOf } from './layout.ts';
-import { type LabPlan, lanBridge, planFig1a } from './plan.ts';
+import { type LabPlan, lanBridge, planFig1a, planHosts, withStranger } from './plan.ts';
 import { planFig1b, topologies } from './plan-fig1b.ts';
 
 /** Shapes of fig. 1B by their options. */
@@ -15,7 +15,14 @@ function assertUnique(values: readonly (string | number)[], what: string): void 
   assert.equal(new Set(values).size, values.length, `${what}: ${values.join(' ')}`);
 }
 
-for (const [name, plan] of [['fig1a', planFig1a(3)] as const, ...shapes]) {
+for (const [name, plan] of [
+  ['fig1a', planFig1a(3)] as const,
+  [
+    'fig1a, strict, with more machines',
+    withStranger({ ...planFig1a(2, 'strict'), hosts: planHosts(9) }),
+  ] as const,
+  ...shapes,
+]) {
   test(`${name}: names, addresses and ports are unique, and every wire leads somewhere`, () => {
     const wires = machinesOf(plan).flatMap(wiresOf);
     assertUnique(

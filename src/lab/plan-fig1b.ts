@@ -73,7 +73,7 @@ export function planFig1b(shape: Fig1bShape): LabPlan {
   const names = [...new Set(both.flatMap(({ proxy }) => proxy ?? []))];
   const proxies = names.map((name, index) => planProxy(name, index + 1, both));
   const hosts = planHosts();
-  const plan = { members, proxies, witnesses: [], hosts };
+  const plan = { members, proxies, witnesses: [], hosts, strangers: [] };
   const routes = [...routesBetween(plan), ...(shape.reachable === true ? routesToHosts(plan) : [])];
   return { ...plan, policy: 'available', paths: planPaths(plan, shape), routes, ...service };
 }

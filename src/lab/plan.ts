@@ -87,6 +87,8 @@ export interface LabPlan {
   /** Of the group. */
   readonly policy: Policy;
   readonly hosts: readonly HostPlan[];
+  /** Machines on the hosts' LAN that have no part in anything, and may claim what is not theirs. */
+  readonly strangers: readonly HostPlan[];
   readonly paths: readonly PathPlan[];
   readonly routes: readonly RoutePlan[];
   /** The shared logical addresses. */
@@ -129,15 +131,22 @@ export function planFig1a(memberCount: number, policy: Policy = 'available'): La
     { name: 'cable', id: 1, kind: 'cable', port: 7169, ends: ends(cables) },
     { name: 'lan', id: 2, kind: 'lan', port: 7170, ends: ends([...members, ...witnesses]) },
   ];
-  return { members, proxies: [], witnesses, policy, hosts: planHosts(), paths, routes: [], ...service };
+  const hosts = planHosts();
+  return { members, proxies: [], witnesses, policy, hosts, strangers: [], paths, routes: [], ...service };
+}
+
+/** The same with a stranger on the hosts' LAN. */
+export function withStranger(plan: LabPlan): LabPlan {
+  const place = onLan('stranger', 199, '02:00:00:00:00:ee');
+  return { ...plan, strangers: [{ name: 'stranger', ...place, interface: 'eth0' }] };
 }
 
 /** What the hosts use, and where. */
 export const service = { service4: '192.0.2.10', service6: '2001:db8:0:1::10', servicePort: 7 } as const;
 
-/** The hosts of every scenario. */
-export function planHosts(): HostPlan[] {
-  return ['a', 'b'].map((letter, index): HostPlan => {
+/** The hosts of every scenario; `count`: at most nine. */
+export function planHosts(count = 2): HostPlan[] {
+  return [...'abcdefghi'.slice(0, count)].map((letter, index): HostPlan => {
     const name = `host-${letter}`;
     return { name, ...onLan(name, 101 + index, `02:00:00:00:00:a${index + 1}`), interface: 'eth0' };
   });

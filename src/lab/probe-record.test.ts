@@ -62,3 +62,36 @@ test('a second answer and an answer to a forgotten request change nothing', () =
     primary: 1,
   });
 });
+
+test('a host is steady since the first answer after which one member answers and no darkness comes', () => {
+  const at = (number: number): number => 1100 + number * 500;
+  const steady = (answerer: Parameters<typeof played>[0]): unknown => {
+    const { steadyUs, steadyBy } = played(answerer).summary(window);
+    return [steadyUs, steadyBy];
+  };
+  assert.deepEqual(
+    steady(() => 'primary'),
+    [at(0), 'primary'],
+  );
+  assert.deepEqual(
+    steady((n) => (n < 20 ? 'primary' : n < 26 ? undefined : 'redundant')),
+    [at(26), 'redundant'],
+  );
+  // There, back, and there again; two lost ones are none.
+  assert.deepEqual(
+    steady((n) => (n === 40 ? 'primary' : 'redundant')),
+    [at(41), 'redundant'],
+  );
+  assert.deepEqual(
+    steady((n) => (n === 40 || n === 41 ? undefined : 'redundant')),
+    [at(0), 'redundant'],
+  );
+  assert.deepEqual(
+    steady((n) => (n >= 50 && n < 53 ? undefined : 'redundant')),
+    [at(53), 'redundant'],
+  );
+  assert.deepEqual(
+    steady((n) => (n < 97 ? 'redundant' : undefined)),
+    [null, null],
+  );
+});

@@ -20,13 +20,25 @@ export interface ProbeSummary {
   readonly stray: number;
   /** Answers by the name of the member that gave them. */
   readonly answers: Readonly<Record<string, number>>;
+  /**
+   * The first answer since which all came from one member and never so many as `darkRequests` in a row were lost; null when
+   * it is not so to the end.
+   */
+  readonly steadyUs: number | null;
+  /** Who that is. */
+  readonly steadyBy: string | null;
 }
+
+/** So many requests lost in a row are no accident: the host is in the dark. */
+export const darkRequests = 3;
 
 /** How many lost requests a summary lists. */
 const listedMax = 100;
 
 interface Answers {
   readonly sent: number;
+  /** By request; undefined: lost. */
+  readonly inOrder: readonly (Answer | undefined)[];
   readonly list: readonly Answer[];
   /** When the unanswered ones were sent. */
   readonly lost: readonly number[];
@@ -116,12 +128,14 @@ export class ProbeRecord {
       late,
       stray,
       answers: counts,
+      ...steadiness(answers.inOrder),
     };
   }
 
   /** The answers to the requests of a window, in the order they arrived. */
   #answersOf(fromUs: number, toUs: number): Answers {
     const list: Answer[] = [];
+    const inOrder: (Answer | undefined)[] = [];
     const lost: number[] = [];
     let sent = 0;
     for (let number = Math.max(0, this.#next - this.#sentAt.length); number < this.#next; number++) {
@@ -130,10 +144,24 @@ export class ProbeRecord {
       if (sentAt < fromUs || sentAt > toUs) continue;
       sent++;
       const atUs = this.#answeredAt[slot] ?? 0;
-      if (atUs === 0) lost.push(sentAt);
-      else list.push({ atUs, sentAt, member: this.#members[this.#answeredBy[slot] ?? 0] ?? '' });
+      const member = this.#members[this.#answeredBy[slot] ?? 0] ?? '';
+      const answer = atUs === 0 ? undefined : { atUs, sentAt, member };
+      inOrder.push(answer);
+      if (answer === undefined) lost.push(sentAt);
+      else list.push(answer);
     }
     list.sort((a, b) => a.atUs - b.atUs);
-    return { sent, list, lost };
+    return { sent, inOrder, list, lost };
   }
+}
+
+function steadiness(answers: Answers['inOrder']): Pick<ProbeSummary, 'steadyUs' | 'steadyBy'> {
+  let since: Answer | undefined;
+  let lost = 0;
+  for (const answer of answers) {
+    lost = answer === undefined ? lost + 1 : 0;
+    if (lost >= darkRequests) since = undefined;
+    else if (answer !== undefined && answer.member !== since?.member) since = answer;
+  }
+  return { steadyUs: since?.atUs ?? null, steadyBy: since?.member ?? null };
 }

@@ -9,6 +9,7 @@ import { PacketSocket } from '../linux/packet-socket.ts';
 import { setFifo } from '../linux/sched.ts';
 import type { SignalName } from './fault.ts';
 import { StationLoop } from './loop.ts';
+import { type Overlap, overlapsOf } from './overlap.ts';
 import { PcapngWriter } from './pcapng.ts';
 import { type PortChange, Ports } from './ports.ts';
 import { type Voice, VoiceRecord, voiceOf } from './voice.ts';
@@ -38,8 +39,23 @@ export type SwitchCommand =
   | { readonly do: 'firstClaim'; readonly port: string; readonly sinceUs: number }
   /** When the last voice entered at a watched port in between: answers with its instant, or null. */
   | { readonly do: 'lastVoice'; readonly port: string; readonly sinceUs: number; readonly untilUs: number }
+  /** When voices entered at two of these watched ports at a time: answers with every such stretch. */
+  | ({ readonly do: 'overlaps' } & OverlapQuestion)
   /** How many voices entered at a watched port in between: answers with their number. */
   | ({ readonly do: 'count' } & VoiceCount);
+
+export interface OverlapQuestion {
+  readonly ports: readonly string[];
+  readonly sinceUs: number;
+  readonly untilUs: number;
+  /** Who was silent for so long had stopped speaking. */
+  readonly gapUs: number;
+}
+
+/** Ports by their names. */
+export interface PortOverlap extends Omit<Overlap, 'ports'> {
+  readonly ports: readonly [string, string];
+}
 
 export interface VoiceCount {
   readonly port: string;
@@ -79,8 +95,9 @@ function prepare(step: Step): () => void {
   return ports.prepare(step.kind, step.on, step.ports.map(indexOf));
 }
 
-function obey(command: SwitchCommand): number | null {
+function obey(command: SwitchCommand): number | null | readonly PortOverlap[] {
   if (command.do === 'act') return act(command.steps);
+  if (command.do === 'overlaps') return overlaps(command);
   const port = options.ports.indexOf(command.port);
   if (port < 0 || port >= options.watched) throw new Error(`nobody listens at ${command.port}`);
   if (command.do === 'firstClaim') return record.firstClaim(port, command.sinceUs);
@@ -88,15 +105,23 @@ function obey(command: SwitchCommand): number | null {
   return record.count(port, command.sinceUs, command.untilUs, command.voice);
 }
 
+function overlaps({ ports: asked, sinceUs, untilUs, gapUs }: OverlapQuestion): readonly PortOverlap[] {
+  const named = (port: number): string => options.ports[port] ?? '';
+  const heard = [...record.between(sinceUs, untilUs)].filter(({ port }) => asked.includes(named(port)));
+  return overlapsOf(heard, gapUs).map(({ ports: [one, other], ...stretch }) => ({
+    ports: [named(one), named(other)],
+    ...stretch,
+  }));
+}
+
 const loop = new StationLoop<SwitchCommand>(obey);
 options.ports.forEach((name, port) => {
   const watched = port < options.watched;
   if (!watched && writer === undefined) return;
   const filter = writer === undefined ? { filter: voiceFilter(voices.v4) } : {};
-  const socket = PacketSocket.open({ interface: name, ignoreOutgoing: true, ...filter });
+  const socket = PacketSocket.open({ interface: name, ignoreOutgoing: true, stamped: true, ...filter });
   loop.watch(socket.fd, () => {
-    const atUs = monotonicUs();
-    socket.receive((frame) => {
+    socket.receive((frame, atUs) => {
       const voice = watched ? voiceOf(frame, voices) : undefined;
       if (voice !== undefined) record.add(port, voice, atUs);
       writer?.write(port, epochUs + atUs, frame);

@@ -1,9 +1,9 @@
 /** The director's side of the switch's station: does deeds to ports and processes, and asks what was heard at a port. */
 import { isIpv4, parseIp, writeIpv4, writeIpv6 } from '../wire/address.ts';
-import { nodesOf, portsOf } from './layout.ts';
+import { nodesOf, nodesOnLan, portsOf } from './layout.ts';
 import { type LabPlan, type NodePlan, switchNamespace } from './plan.ts';
 import { Station, scriptPath } from './station.ts';
-import type { Step, SwitchCommand, SwitchOptions } from './switch.ts';
+import type { PortOverlap, Step, SwitchCommand, SwitchOptions } from './switch.ts';
 import type { Voice } from './voice.ts';
 
 /** A stretch of time, CLOCK_MONOTONIC microseconds. */
@@ -14,10 +14,13 @@ export interface Span {
 
 export class Switchboard {
   readonly #station: Station<SwitchCommand>;
+  /** Of the machines with a daemon on the hosts' LAN. */
+  readonly #onLan: readonly string[];
 
   /** `pcap`: where every frame is written to. `fifoPriority`: 0 for ordinary scheduling. */
   constructor(plan: LabPlan, o: { readonly pcap?: string; readonly fifoPriority: number }) {
     const watched = nodesOf(plan).map(({ lanPort }) => lanPort);
+    this.#onLan = nodesOnLan(plan).map(({ lanPort }) => lanPort);
     const others = portsOf(plan).filter((port) => !watched.includes(port));
     const options: SwitchOptions = {
       ...o,
@@ -48,6 +51,11 @@ export class Switchboard {
   /** When the node last spoke with a service address in the span, or null. */
   lastVoice(node: NodePlan, span: Span): Promise<number | null> {
     return this.#station.ask<number | null>({ do: 'lastVoice', port: node.lanPort, ...span });
+  }
+
+  /** Every stretch in which two nodes on the hosts' LAN spoke; `gapUs`: who was silent for so long had stopped (see overlap.ts). */
+  overlaps(span: Span, gapUs: number): Promise<readonly PortOverlap[]> {
+    return this.#station.ask<readonly PortOverlap[]>({ do: 'overlaps', ports: this.#onLan, ...span, gapUs });
   }
 
   /** Ends the station; resolves when the capture file is complete. */

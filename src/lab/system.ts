@@ -1,5 +1,6 @@
 /** What the lab asks of the redundancy system under test, so that the same faults can be done to another one. */
 import type { Occurrence } from '../api/types.ts';
+import type { DiskState } from './disk.ts';
 import type { MemberPlan, NodePlan } from './plan.ts';
 import type { ProxyView, View } from './readiness.ts';
 
@@ -31,4 +32,8 @@ export interface System {
   proxies?(): Promise<Readonly<Record<string, ProxyView | null>>>;
   /** A planned switchover away from `from`. */
   switchover?(from: MemberPlan): Promise<void>;
+  /** The disk with the machine's state is full, read-only, or well again. */
+  setDisk?(node: NodePlan, state: DiskState): void;
+  /** The daemon's wall clock is so many seconds ahead of the machine's from now on. */
+  setClock?(node: NodePlan, aheadS: number): void;
 }

@@ -32,7 +32,7 @@ export interface Witnessed {
 }
 
 /** Codes that say that a fault was seen (docs/EVENTS.md). */
-const seenCodes = ['faultSeen', 'pathDown', 'peerDown', 'proxyLost'];
+const seenCodes = ['faultSeen', 'pathDown', 'peerDown', 'proxyLost', 'foreignClaim'];
 
 export function timelineOf(o: {
   readonly fault: Fault;
@@ -124,7 +124,7 @@ export function judge(o: {
   for (const [name, summary] of Object.entries(o.streams)) {
     if (summary.stray > 0)
       troubles.push(`${name}: ${summary.stray} answers of the old one after the new one's`);
-    if (fault.expect === 'nothing' && summary.lost > 0)
+    if (fault.expect === 'nothing' && fault.astray !== true && summary.lost > 0)
       troubles.push(`${name}: ${summary.lost} requests lost`);
   }
   // A muted machine knows of nothing and speaks on: no one hears it.

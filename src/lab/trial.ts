@@ -74,6 +74,8 @@ const aftermathMs = 250;
 /** Requests of the last so many microseconds may still be answered and are not judged. */
 const inFlightUs = 50_000;
 const takeoverTimeoutMs = 10_000;
+/** How long a fault that nobody may notice is left in place, milliseconds. */
+const unnoticedMs = 1000;
 
 /** What was seen from the fault until the takeover had settled. */
 interface Sighting {
@@ -124,7 +126,7 @@ async function pull(director: Director, fault: Fault, victim: MemberPlan): Promi
   const after = await situation(director);
   const watchedUntil = monotonicUs();
   const fencedUs = fault.lingers === true ? faultAt + director.system.lingerMs * 1000 : faultAt;
-  const streams = await director.judgeProbes({
+  const streams = await director.probes.judge({
     fromUs: faultAt - preludeUs,
     toUs: watchedUntil - inFlightUs,
     faultUs: faultAt,
@@ -189,8 +191,8 @@ async function conclude(
 }
 
 function mainStreamOf(director: Director, streams: Readonly<Record<string, ProbeSummary>>): ProbeSummary {
-  const probe = streams[director.mainStream];
-  if (probe === undefined) throw new Error(`the probe of ${director.mainStream} reported nothing`);
+  const probe = streams[director.probes.mainStream];
+  if (probe === undefined) throw new Error(`the probe of ${director.probes.mainStream} reported nothing`);
   return probe;
 }
 
@@ -204,9 +206,7 @@ async function takeover(
 ): Promise<MemberPlan | undefined> {
   try {
     if (fault.expect === 'nothing') {
-      const noticed = (): boolean =>
-        director.occurrences().some(({ occurrence: o }) => o.code === 'pathDown' && o.atUs >= faultAt);
-      await until('a member reports the path as down', noticed, takeoverTimeoutMs);
+      await noticed(director, fault, faultAt);
       return victim;
     }
     await until(
@@ -220,6 +220,20 @@ async function takeover(
     troubles.push(error instanceof Error ? error.message : String(error));
     return undefined;
   }
+}
+
+/** A fault after which nobody takes over was seen, or was there long enough to be seen. */
+async function noticed(director: Director, fault: Fault, faultAt: number): Promise<void> {
+  const { noticed: code = 'pathDown' } = fault;
+  if (code === 'never') await delay(unnoticedMs);
+  else {
+    const told = (): boolean =>
+      director.occurrences().some(({ occurrence: o }) => o.code === code && o.atUs >= faultAt);
+    await until(`a daemon reports ${code}`, told, takeoverTimeoutMs);
+  }
+  if (fault.astray !== true) return;
+  const steady = async (): Promise<boolean> => (await director.probes.steadySince(faultAt)) !== null;
+  await until('every host is answered again', steady, takeoverTimeoutMs);
 }
 
 async function mend(director: Director, fault: Fault, sighting: Sighting): Promise<Mended> {
@@ -238,6 +252,7 @@ async function mend(director: Director, fault: Fault, sighting: Sighting): Promi
     sighting.troubles.push(`return to service: ${error instanceof Error ? error.message : String(error)}`);
   }
   const readyUs = monotonicUs();
+  await director.mendLater(fault, sighting.victim);
   await aimed;
   await delay(inFlightUs / 1000);
   const window = {
@@ -247,7 +262,7 @@ async function mend(director: Director, fault: Fault, sighting: Sighting): Promi
     victim: '',
     fencedUs: sinceUs,
   };
-  const probe = mainStreamOf(director, await director.judgeProbes(window));
+  const probe = mainStreamOf(director, await director.probes.judge(window));
   return { returned: { ms: Math.round((readyUs - sinceUs) / 100) / 10, probe }, mendedUs };
 }
 

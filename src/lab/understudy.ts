@@ -9,13 +9,18 @@ import { monotonicUs } from '../linux/clock.ts';
 import { configurationOf, graceMs, groupName, jiffyMs, leaseFor, type Settings } from './configuration.ts';
 import { askSwitchover, followEvents, readStatus } from './control-client.ts';
 import { type DaemonProcess, spawnDaemon } from './daemon-process.ts';
+import { Disk, type DiskState } from './disk.ts';
 import { nodesOf } from './layout.ts';
 import type { LabPlan, MemberPlan, NodePlan } from './plan.ts';
 import { type ProxyView, proxyViewOf, type View, viewOf } from './readiness.ts';
 import type { System } from './system.ts';
 import { until } from './until.ts';
+import { WallClock } from './wall-clock.ts';
 
-export type UnderstudyOptions = Omit<Settings, 'lease' | 'key'>;
+export interface UnderstudyOptions extends Omit<Settings, 'lease' | 'key'> {
+  /** Each daemon has a wall clock that can be stepped (needs libfaketime). */
+  readonly falseClocks?: boolean;
+}
 
 const directory = '/run/understudy';
 const tunPath = '/dev/net/tun';
@@ -28,6 +33,8 @@ const startTimeoutMs = 30_000;
 const ordinaryHearsayMs = 100;
 /** A daemon that has not told its state by then is taken for frozen, milliseconds. */
 const promptMs = 300;
+/** The last of them says whether the daemon's terms are on its disk. */
+const diskCodes = ['started', 'termsReserved', 'termsNotReserved'];
 
 export class Understudy implements System {
   readonly name = 'understudy';
@@ -37,6 +44,8 @@ export class Understudy implements System {
   readonly #plan: LabPlan;
   readonly #daemons = new Map<string, DaemonProcess>();
   readonly #occurrences = new Map<string, Occurrence[]>();
+  readonly #disks = new Map<string, Disk>();
+  readonly #clocks = new Map<string, WallClock>();
 
   /** Writes every daemon's configuration. Throws, with the remedy, when this user may not make TUN devices. */
   constructor(plan: LabPlan, options: UnderstudyOptions) {
@@ -57,12 +66,16 @@ export class Understudy implements System {
     // The announcement may be lost on it; the heartbeats that tell the same may be, too, until silence is believed.
     this.hearsayMs = fifo ? intervalMs * misses : ordinaryHearsayMs;
     mkdirSync(directory, { recursive: true });
-    const settings: Settings = { ...options, lease, key: randomBytes(32).toString('hex') };
+    const { falseClocks: _, ...usual } = options;
+    const settings: Settings = { ...usual, lease, key: randomBytes(32).toString('hex') };
     for (const node of nodesOf(plan)) {
       const place = { stateDir: join(directory, node.name), control: this.controlSocket(node) };
       const configuration = configurationOf(plan, node, place, settings);
       writeFileSync(this.configPath(node), stringify(configuration), { mode: 0o600 });
       this.#occurrences.set(node.name, []);
+      this.#disks.set(node.name, new Disk(place.stateDir));
+      if (options.falseClocks === true)
+        this.#clocks.set(node.name, new WallClock(join(directory, `${node.name}.clock`)));
     }
   }
 
@@ -73,6 +86,7 @@ export class Understudy implements System {
       node.name,
       [process.execPath, ...process.execArgv, cliPath, 'run', '-c', this.configPath(node)],
       openSync(join(directory, `${node.name}.log`), 'a'),
+      this.#clocks.get(node.name)?.environment,
     );
     this.#daemons.set(node.name, daemon);
     const answers = async (): Promise<boolean> => {
@@ -99,7 +113,11 @@ export class Understudy implements System {
   settled(): boolean {
     const graceUs = graceMs * 1000;
     return nodesOf(this.#plan).every((node) => {
-      const ready = this.occurrences(node).findLast(({ code }) => code === 'ready');
+      const said = this.occurrences(node);
+      const ready = said.findLast(({ code }) => code === 'ready');
+      // Without reserved terms it has no vote in a strict group.
+      const disk = said.findLast(({ code }) => diskCodes.includes(code));
+      if (disk?.code === 'termsNotReserved') return false;
       return ready !== undefined && monotonicUs() - ready.atUs > graceUs;
     });
   }
@@ -138,6 +156,18 @@ export class Understudy implements System {
 
   switchover(from: MemberPlan): Promise<void> {
     return askSwitchover(this.controlSocket(from), groupName);
+  }
+
+  setDisk(node: NodePlan, state: DiskState): void {
+    this.#disks.get(node.name)?.become(state);
+  }
+
+  /** Throws unless the daemons were given clocks of their own. */
+  setClock(node: NodePlan, aheadS: number): void {
+    const clock = this.#clocks.get(node.name);
+    if (clock?.isWornBy(this.target(node)) !== true)
+      throw new Error(`${node.name} was started with the machine's clock`);
+    clock.set(aheadS);
   }
 
   /** What a daemon says of itself; undefined when it does not answer. */

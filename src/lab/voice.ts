@@ -35,6 +35,12 @@ function holds(frame: Uint8Array, offset: number, bytes: Uint8Array): boolean {
   return true;
 }
 
+/** A voice at a port, by its number; CLOCK_MONOTONIC microseconds. */
+export interface Heard {
+  readonly port: number;
+  readonly atUs: number;
+}
+
 /** The last voices heard at each port, in a ring. */
 export class VoiceRecord {
   readonly #atUs: Float64Array;
@@ -83,7 +89,15 @@ export class VoiceRecord {
     return last;
   }
 
-  /** Slots in the order of time. */
+  /** What was heard in between, at all ports; in order for each of them. */
+  *between(sinceUs: number, untilUs: number): Generator<Heard> {
+    for (const slot of this.#since(sinceUs)) {
+      const atUs = this.#atUs[slot] ?? 0;
+      if (atUs < untilUs) yield { port: this.#port[slot] ?? 0, atUs };
+    }
+  }
+
+  /** Slots in the order in which they were added: for one port, that of time. */
   *#since(sinceUs: number): Generator<number> {
     const capacity = this.#atUs.length;
     for (let number = Math.max(0, this.#next - capacity); number < this.#next; number++) {

@@ -4,6 +4,7 @@
  */
 import { native } from './ffi.ts';
 
+const CLOCK_REALTIME = 0;
 const CLOCK_MONOTONIC = 1;
 const clockGettime = native<[clock: number, time: Uint8Array]>('int clock_gettime(int, void *)');
 const timespec = new Uint32Array(4);
@@ -11,7 +12,16 @@ const timespecBytes = new Uint8Array(timespec.buffer);
 
 /** CLOCK_MONOTONIC in whole microseconds. Allocates nothing. */
 export function monotonicUs(): number {
-  clockGettime(CLOCK_MONOTONIC, timespecBytes);
+  return read(CLOCK_MONOTONIC);
+}
+
+/** CLOCK_REALTIME in whole microseconds: only to bring stamps of the kernel to the other clock, never to decide by. */
+export function realtimeUs(): number {
+  return read(CLOCK_REALTIME);
+}
+
+function read(clock: number): number {
+  clockGettime(clock, timespecBytes);
   const seconds = (timespec[1] ?? 0) * 0x1_0000_0000 + (timespec[0] ?? 0);
   return seconds * 1_000_000 + Math.floor((timespec[2] ?? 0) / 1000);
 }

@@ -4,6 +4,7 @@ import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
 import { untilReady } from '../../test/readiness.ts';
 import { type MacAddress, parseMac, writeMac } from '../wire/address.ts';
 import { neighbourFilter } from './bpf.ts';
+import { monotonicUs } from './clock.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
@@ -154,4 +155,27 @@ test('joining a multicast group shows in the kernel’s list', () => {
 
 test('an interface that does not exist is refused with those that do', () => {
   assert.throws(() => PacketSocket.open({ interface: 'lan9' }), { errno: 'ENODEV', remedy: /lo, near0/ });
+});
+
+test('a stamp says when a frame arrived, not when it was read', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', stamped: true }));
+  const near = PacketSocket.open({ interface: 'near0' });
+  /** How long after the sending a frame arrived that was read 5 ms later, microseconds. */
+  const arrival = (): { readonly stampUs: number; readonly readyUs: number } => {
+    const beforeUs = monotonicUs();
+    near.sendBurst([marker]);
+    untilReady(heard.fd);
+    const readyUs = monotonicUs();
+    while (monotonicUs() < readyUs + 5000);
+    let stampUs = Number.NaN;
+    heard.receive((_, arrivedUs) => {
+      stampUs = arrivedUs;
+    });
+    return { stampUs: stampUs - beforeUs, readyUs: readyUs - beforeUs };
+  };
+  // The kernel begins to stamp a moment after it was asked for the first time.
+  let last = arrival();
+  for (let left = 50; left > 0 && last.stampUs > last.readyUs + 1000; left--) last = arrival();
+  assert.ok(last.stampUs >= -100 && last.stampUs <= last.readyUs + 100, JSON.stringify(last));
+  for (const socket of [heard, near]) socket.close();
 });

@@ -4,6 +4,7 @@
  */
 import { formatMac, type MacAddress, writeMac } from '../wire/address.ts';
 import type { SocketFilter } from './bpf.ts';
+import { monotonicUs, realtimeUs } from './clock.ts';
 import { EMSGSIZE } from './errno.ts';
 import { OperationError } from './errors.ts';
 import { closeDescriptor, pinned, writePointer } from './ffi.ts';
@@ -14,6 +15,8 @@ import { Construction, interactive, SO_PRIORITY, SOCK_RAW, SOL_SOCKET, setOption
 const AF_PACKET = 17;
 const SOL_PACKET = 263;
 const SO_ATTACH_FILTER = 26;
+/** The option, and the kind of control message it asks for. */
+const SO_TIMESTAMPNS = 35;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_MULTICAST = 0;
@@ -23,6 +26,11 @@ const slots = 32;
 const bufferBytes = 1 << 20;
 /** A frame of the usual MTU with its header, and room to spare. */
 const frameMax = 2048;
+/** `struct cmsghdr` with a `struct timespec` of the arrival, CLOCK_REALTIME. */
+const stampLength = 32;
+const stampKindAt = 12;
+const secondsAt = 16;
+const nanosecondsAt = 24;
 /** A flood must not keep the loop from its other descriptors. */
 const framesPerTurn = 256;
 
@@ -30,14 +38,22 @@ export class PacketSocket {
   readonly fd: number;
   readonly interfaceIndex: number;
   readonly #interface: string;
-  readonly #incoming: Messages = new Messages({ slots, data: frameMax });
+  readonly #incoming: Messages;
+  readonly #stamped: boolean;
   readonly #outgoing: Messages = new Messages({ slots, data: frameMax });
 
   /**
-   * Hears every frame of the interface that passes `filter`. With `ignoreOutgoing` not those this machine sends.
+   * Hears every frame of the interface that passes `filter`. With `ignoreOutgoing` not those this machine sends. With
+   * `stamped` the kernel says when each arrived, however late it is read.
    * Throws OperationError: ENODEV with the interfaces that exist, EPERM (CAP_NET_RAW).
    */
-  static open(o: { interface: string; filter?: SocketFilter; ignoreOutgoing?: boolean }): PacketSocket {
+  static open(o: {
+    interface: string;
+    filter?: SocketFilter;
+    ignoreOutgoing?: boolean;
+    stamped?: boolean;
+  }): PacketSocket {
+    const { stamped = false } = o;
     const index = interfaceIndex(o.interface);
     const socket = new Construction({
       operation: 'open packet socket',
@@ -48,6 +64,7 @@ export class PacketSocket {
     // Protocol 0 until bound: nothing arrives before the filter is in place.
     if (o.filter !== undefined) socket.option(SOL_SOCKET, SO_ATTACH_FILTER, filterProgram(o.filter));
     if (o.ignoreOutgoing === true) socket.option(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+    if (stamped) socket.option(SOL_SOCKET, SO_TIMESTAMPNS, 1);
     socket.buffers(bufferBytes);
     socket.option(SOL_SOCKET, SO_PRIORITY, interactive);
     const address = Buffer.alloc(20); // struct sockaddr_ll
@@ -55,21 +72,24 @@ export class PacketSocket {
     address.writeUInt16BE(ETH_P_ALL, 2);
     address.writeInt32LE(index, 4);
     socket.bind(address, address.length);
-    return new PacketSocket(socket.fd, index, o.interface);
+    return new PacketSocket(socket.fd, index, o.interface, stamped);
   }
 
-  private constructor(fd: number, index: number, name: string) {
+  private constructor(fd: number, index: number, name: string, stamped: boolean) {
     this.fd = fd;
     this.interfaceIndex = index;
     this.#interface = name;
+    this.#stamped = stamped;
+    this.#incoming = new Messages({ slots, data: frameMax, ...(stamped ? { control: stampLength } : {}) });
   }
 
   /**
    * Hands over each waiting frame, at most `max`, and returns how many there were. A frame is a view, valid during
-   * the call only; one longer than 2048 bytes is left out. That the interface is down or gone shows elsewhere
-   * (netlink): here it means that nothing waits.
+   * the call only; one longer than 2048 bytes is left out. `arrivedUs`: of a stamped socket, CLOCK_MONOTONIC
+   * microseconds; else 0. That the interface is down or gone shows elsewhere (netlink): here it means that nothing waits.
    */
-  receive(each: (frame: Uint8Array) => void, max: number = framesPerTurn): number {
+  receive(each: (frame: Uint8Array, arrivedUs: number) => void, max: number = framesPerTurn): number {
+    const clocksUs = this.#stamped ? realtimeUs() - monotonicUs() : 0;
     let total = 0;
     while (total < max) {
       const wanted = Math.min(slots, max - total);
@@ -77,12 +97,22 @@ export class PacketSocket {
       if (count <= 0) break;
       for (let slot = 0; slot < count; slot++) {
         const frame = this.#incoming.received(slot);
-        if (frame !== undefined) each(frame);
+        if (frame !== undefined) each(frame, this.#stamped ? this.#arrivedUs(slot) - clocksUs : 0);
       }
       total += count;
       if (count < wanted) break;
     }
     return total;
+  }
+
+  /** By the kernel's stamp, CLOCK_REALTIME microseconds; without one, now. */
+  #arrivedUs(slot: number): number {
+    const { control } = this.#incoming;
+    const at = slot * stampLength;
+    const stamped = this.#incoming.controlLength(slot) === stampLength;
+    if (!stamped || control.readInt32LE(at + stampKindAt) !== SO_TIMESTAMPNS) return realtimeUs();
+    const seconds = Number(control.readBigInt64LE(at + secondsAt));
+    return seconds * 1_000_000 + Math.floor(Number(control.readBigInt64LE(at + nanosecondsAt)) / 1000);
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -64,6 +65,30 @@ test('reserves more terms when the reactor asks, and says so only after the disk
   rig.reactor.say({ kind: 'reserveTerms', ceiling: 5000 });
   assert.equal((await rig.reactor.got('termsReserved')).ceiling, 5000);
   assert.match(readFileSync(join(rig.directory, 'state', 'terms'), 'utf8'), /ceiling 5000/);
+});
+
+test('a disk that takes no terms keeps neither a start nor a role from happening', async (context) => {
+  const rig = new DaemonRig(context);
+  await rig.start();
+  rig.signals.emit('SIGTERM');
+  await rig.end;
+  // In the place of the file that a reservation writes first.
+  const obstacle = join(rig.directory, 'state', 'terms.new');
+  mkdirSync(obstacle);
+  await rig.start();
+  const { boot } = rig.reactor.started ?? {};
+  assert.deepEqual([boot?.termFloor, boot?.termCeiling], [1000, 1000]);
+  assert.match(
+    rig.said('termsNotReserved').join(),
+    /cannot be written .*; it goes on without, and has no vote/,
+  );
+  const told = rig.said('termsNotReserved').length;
+  for (const ceiling of [2000, 3000, 2500]) rig.reactor.say({ kind: 'reserveTerms', ceiling });
+  while (rig.said('termsNotReserved').length === told) await new Promise((resolve) => setImmediate(resolve));
+  rmdirSync(obstacle);
+  assert.equal((await rig.reactor.got('termsReserved')).ceiling, 3000);
+  // One trouble, however often it is asked and tried, is told once.
+  assert.equal(rig.said('termsNotReserved').length, told + 1);
 });
 
 test('a second signal ends at once', async (context) => {

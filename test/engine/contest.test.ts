@@ -1,7 +1,7 @@
 /** Somebody else claims an address that we hold. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { active, engineConfig, Rehearsal } from './rehearsal.ts';
+import { active, engineConfig, Rehearsal, slot } from './rehearsal.ts';
 
 const defendIntervalUs = 100_000;
 
@@ -52,11 +52,13 @@ describe('a claim', () => {
     }
   });
 
-  test('of another place of the group is reported, once an interval', () => {
+  test('of another member is reported, once an interval, and answered when its term had time to be heard', () => {
     const play = settled();
     play.claim(2);
     play.claim(2);
-    assert.deepEqual(play.take(), ['claimed 2', 'announce', 'announced 0']);
+    assert.deepEqual(play.take(), ['claimed 2']);
+    quietly(play, slot);
+    assert.deepEqual(play.take(), ['announce', 'announced 0']);
     quietly(play, defendIntervalUs);
     play.take();
     play.claim(2);

@@ -332,6 +332,70 @@ describe('announcements', () => {
     assert.deepEqual(play.take(), ['announce', 'announced 0']);
   });
 
+  test('a partition that heals: hosts hear the higher term when the two meet, and again when the lower one is silent', () => {
+    // Active for less than the interval of a defence: that must not keep hosts in the dark.
+    const play = Rehearsal.standby(
+      engineConfig(2, 2, { announceScheduleUs: [], defendIntervalUs: 1_000_000 }),
+    );
+    play.pass(patience + 20_000);
+    play.take();
+    play.says(1, active(5, 1));
+    assert.deepEqual(play.take(), [
+      'pathUp 1/1 heard',
+      'peerUp 1 heard',
+      'announce and ask',
+      'announced 0',
+      'pathUp 1/2 heard',
+    ]);
+    // It goes on for a moment, and may be heard by hosts last.
+    play.pass(interval, () => play.says(1, active(5, 1)));
+    play.says(1, standby(6, 2));
+    play.pass(slot, () => play.says(1, standby(6, 2)));
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 0']);
+    // What was to answer the second word of the rival comes when the interval is over; then nothing more.
+    play.pass(1_000_000, () => play.says(1, standby(6, 2)));
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 0']);
+    play.pass(2_000_000, () => play.says(1, standby(6, 2)));
+    assert.deepEqual(play.take(), []);
+  });
+
+  test('one that was active where it was not heard, and says it is no more: hosts hear of us at once', () => {
+    const play = Rehearsal.standby(
+      engineConfig(2, 2, { announceScheduleUs: [], defendIntervalUs: 1_000_000 }),
+    );
+    play.pass(patience + 20_000);
+    play.take();
+    play.says(1, standby(6, 2));
+    play.drained();
+    assert.deepEqual(play.take().slice(-2), ['announce and ask', 'announced 0']);
+  });
+
+  test('one that never hears of the higher term is answered no more often than any claimant', () => {
+    const play = Rehearsal.standby(
+      engineConfig(2, 2, { announceScheduleUs: [], defendIntervalUs: 1_000_000 }),
+    );
+    play.pass(patience + 20_000);
+    play.pass(3_000_000, () => play.says(1, active(5, 1)));
+    const announced = play.take().filter((line) => line.startsWith('announce '));
+    assert.ok(announced.length >= 3 && announced.length <= 6, announced.join());
+  });
+
+  test('a claim of a member is answered only when it was not heard to have a higher term', () => {
+    const play = Rehearsal.standby(engineConfig(2, 2, { announceScheduleUs: [] }));
+    play.pass(patience + 100_000);
+    play.take();
+    play.claim(1);
+    play.pass(slot - 1);
+    assert.deepEqual(play.take(), ['claimed 1']);
+    play.pass(1);
+    assert.deepEqual(play.take(), ['announce', 'announced 0']);
+    play.pass(100_000);
+    play.claim(1);
+    play.says(1, active(8, 1));
+    play.pass(100_000, () => play.says(1, active(8, 1)));
+    assert.ok(!play.take().some((line) => line.startsWith('announce')));
+  });
+
   test('a standby defends nothing', () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.claim(1);

@@ -65,7 +65,11 @@ function assertTimeline(result: LabResult): void {
 }
 
 const unnoticed: readonly FaultName[] = ['cable', 'lan'];
-const takeovers = [...faultNames, ...proxyFaultNames].filter((name) => !unnoticed.includes(name));
+/** What fig. 1A shows as well. */
+const elsewhere: readonly FaultName[] = ['clock', 'disk-full', 'disk-read-only', 'spoof'];
+const takeovers = [...faultNames, ...proxyFaultNames].filter(
+  (name) => !unnoticed.includes(name) && !elsewhere.includes(name),
+);
 
 for (const fault of takeovers) {
   test(
@@ -93,6 +97,17 @@ for (const fault of unnoticed) {
     }),
   );
 }
+
+test(
+  `spoof: ${faultByName('spoof').summary}`,
+  steady(async (context) => {
+    const result = await play(context, ['--fault', 'spoof']);
+    for (const { probe, successor, victim } of result?.trials ?? []) {
+      context.diagnostic(`blackout ${probe.blackoutMs} ms, ${probe.lost} lost`);
+      assert.equal(successor, victim);
+    }
+  }),
+);
 
 const settings = {
   one: 'only the primary has a proxy: the role moves from behind it to the hosts’ LAN and back',

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { LabResult } from '../../src/lab/result.ts';
+import { fakeClockLibrary } from '../../src/lab/wall-clock.ts';
 
 const { CI: ci } = process.env;
 const cli = join(import.meta.dirname, '../../src/cli/main.ts');
@@ -82,6 +83,15 @@ export function namespacesMissing(context: TestContext): boolean {
   context.skip(
     'namespaces are not permitted; remedy: sysctl kernel.unprivileged_userns_clone=1, or run as root',
   );
+  return true;
+}
+
+/** Skips the test when daemons cannot be given wall clocks of their own; in CI that is a failure. */
+export function falseClocksMissing(context: TestContext): boolean {
+  if (fakeClockLibrary() !== undefined) return false;
+  const remedy = 'libfaketime is missing; apt install libfaketime';
+  if (ci !== undefined) throw new Error(remedy);
+  context.skip(remedy);
   return true;
 }
 

@@ -61,7 +61,11 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'check the disk of stateDir; start this member while another one is running',
   ),
   termsReserved: kind('debug', 'more terms were reserved on the disk', ''),
-  termsNotReserved: kind('error', 'terms could not be reserved on the disk', 'check the disk of stateDir'),
+  termsNotReserved: kind(
+    'error',
+    'terms could not be reserved on the disk; the daemon goes on, and tries each second until `termsReserved`',
+    'check the disk of stateDir',
+  ),
   check: kind('info', 'a check turned healthy or unhealthy (warn), or ran for the first time', ''),
   health: kind('info', 'the sum of a group’s checks changed; unhealthy (warn) makes this member faulted', ''),
   switchoverAsked: kind('info', 'an operator asked for a planned switchover', ''),

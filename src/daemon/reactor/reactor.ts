@@ -177,6 +177,7 @@ export class Reactor {
     // A flood that keeps a socket from running dry may put silence off, but not for ever.
     this.#wet = this.#bindings.takeDry() ? 0 : this.#wet + 1;
     if (this.#wet === 0 || this.#wet > wetTurnsMax) this.#feed({ kind: 'drained' });
+    this.#claims.proceed(this.#now);
     this.#groups.proceed(this.#now);
     this.#claims.proceed(this.#now);
     if (this.#arrived) this.#bindings.settle();

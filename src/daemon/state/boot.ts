@@ -26,7 +26,14 @@ export async function reserveAtBoot(
     return { floor, ceiling };
   } catch (error) {
     // A bad disk must not keep a healthy machine from serving: it goes on unreserved, and says so.
-    journal.say('termsNotReserved', describeFailure(error).message, { detail: { ceiling } });
+    const { message } = describeFailure(error);
+    journal.say(
+      'termsNotReserved',
+      `${message}; it goes on without, and has no vote in strict groups meanwhile`,
+      {
+        detail: { ceiling },
+      },
+    );
     return { floor, ceiling: floor };
   }
 }

@@ -1,16 +1,16 @@
 /**
- * One daemon per state directory: a file that names the process which has it, made by link(2) so that only one can win.
- * A dead owner's lock is taken over, never two at once: whoever takes over first links a claim named after the lock
- * it saw, then looks again. A process is known by its id and its start time, so that a reused id is not mistaken for it.
+ * One daemon per state directory. The lock is the kernel's and ends with the process, so that nothing stale is left, and
+ * a disk that takes no more writes does not keep a machine from serving. The file `lock` only names the process.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../../api/errors.ts';
+import { OperationError } from '../../linux/errors.ts';
+import { lockDirectory } from '../../linux/file-lock.ts';
 import { StateError, systemReason, systemWords } from '../errors.ts';
 
 export interface StateLock {
-  /** Whether an earlier daemon left its lock or its mark: this directory has been used before. */
+  /** Whether an earlier daemon left its name or its mark: this directory has been used before. */
   readonly lived: boolean;
   /** Gives the directory up. */
   release(): void;
@@ -19,81 +19,61 @@ export interface StateLock {
 /** Stays when the lock is released: the directory has been used by a daemon. */
 const mark = 'used';
 
-/** @throws CodedError alreadyRunning (names the process), StateError */
+/** A disk that is out of order: time changes that, not an operator's hand on this machine's configuration. */
+const diskTrouble: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/**
+ * In a directory that has been used before, a disk that takes no writes is passed over: terms that cannot be reserved are
+ * told elsewhere. In one that never was, it is a mistake to be told at once.
+ * @throws CodedError alreadyRunning (names the process), StateError
+ */
 export function lockState(directory: string): StateLock {
   const path = join(directory, 'lock');
-  const own = join(directory, `lock.${process.pid}`);
-  const identity = identityOf(process.pid);
+  const unlock = lockKernel(directory, path);
+  const lived = existsSync(path) || existsSync(join(directory, mark));
   try {
-    const lived = existsSync(path) || existsSync(join(directory, mark));
-    writeFileSync(own, identity, { mode: 0o600 });
-    take(path, own, identity);
+    writeFileSync(path, identityOf(process.pid), { mode: 0o600 });
     writeFileSync(join(directory, mark), '', { mode: 0o600 });
-    return { lived, release: () => release(path, identity) };
   } catch (error) {
-    if (error instanceof CodedError) throw error;
-    throw new StateError(
-      `the state directory ${directory} cannot be locked (${systemWords(error)})`,
-      'check its disk, owner and mode, or name another in stateDir',
-    );
-  } finally {
-    rmSync(own, { force: true });
+    if (!lived || !diskTrouble.has(systemReason(error))) {
+      unlock();
+      throw unusable(directory, error);
+    }
   }
+  return { lived, release: () => release(path, unlock) };
 }
 
-function take(path: string, own: string, identity: string): void {
-  if (linked(own, path)) return;
-  const holder = readHolder(path);
-  if (isAlive(holder)) throw held(path, holder);
-  const claim = `${path}.claim-${createHash('sha256').update(holder).digest('hex').slice(0, 8)}`;
-  if (!linked(own, claim)) throw held(claim, readHolder(claim));
+function lockKernel(directory: string, path: string): () => void {
+  let unlock: (() => void) | undefined;
   try {
-    if (readHolder(path) !== holder) throw held(path, readHolder(path));
-    // A rename onto a hard link of the same file does nothing, so the new lock is a file of its own.
-    const fresh = `${own}.fresh`;
-    writeFileSync(fresh, identity, { mode: 0o600 });
-    renameSync(fresh, path);
-  } finally {
-    rmSync(claim, { force: true });
-  }
-}
-
-function held(path: string, holder: string): CodedError {
-  const pid = holder.split(' ')[0] ?? '';
-  return isAlive(holder)
-    ? new CodedError('alreadyRunning', `process ${pid} has ${path}`, `stop it first: kill ${pid}`)
-    : new CodedError(
-        'alreadyRunning',
-        `another start is taking over ${path}`,
-        `try again; else remove ${path}`,
-      );
-}
-
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
+    unlock = lockDirectory(directory);
   } catch (error) {
-    if (systemReason(error) === 'EEXIST') return false;
-    throw error;
+    throw error instanceof OperationError
+      ? new StateError(error.message.replace(`; ${error.remedy}`, ''), error.remedy)
+      : unusable(directory, error);
   }
+  if (unlock !== undefined) return unlock;
+  const pid = holderOf(path);
+  if (pid === undefined)
+    throw new CodedError('alreadyRunning', `another process has ${path}`, `fuser ${directory} names it`);
+  throw new CodedError('alreadyRunning', `process ${pid} has ${path}`, `stop it first: kill ${pid}`);
 }
 
-function readHolder(path: string): string {
+/** Undefined where the disk did not take the name of the process that has the lock now. */
+function holderOf(path: string): number | undefined {
   try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemReason(error) === 'ENOENT') return '';
-    throw error;
+    const text = readFileSync(path, 'utf8');
+    const pid = Number(text.split(' ')[0]);
+    return text !== '' && identityOf(pid) === text ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }
 
-function isAlive(holder: string): boolean {
-  const pid = Number(holder.split(' ')[0]);
-  return Number.isInteger(pid) && pid > 0 && identityOf(pid) === holder;
-}
-
-/** "<pid> <start time in clock ticks> <boot id>", or empty when there is no such process. */
+/**
+ * "<pid> <start time in clock ticks> <boot id>", or empty when there is no such process: a reused id must not be named to
+ * somebody who is about to kill it.
+ */
 function identityOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -106,6 +86,19 @@ function identityOf(pid: number): string {
   }
 }
 
-function release(path: string, identity: string): void {
-  if (readHolder(path) === identity) rmSync(path, { force: true });
+function release(path: string, unlock: () => void): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Left behind, it names a process that is gone, and nobody believes it.
+  } finally {
+    unlock();
+  }
+}
+
+function unusable(directory: string, error: unknown): StateError {
+  return new StateError(
+    `the state directory ${directory} cannot be locked (${systemWords(error)})`,
+    'check its disk, owner and mode, or name another in stateDir',
+  );
 }

@@ -4,7 +4,7 @@ import type { LabOptions } from '../arguments.ts';
 import { assemble } from '../assembly.ts';
 import { faultByName } from '../fault.ts';
 import { machinesOf } from '../layout.ts';
-import type { LabPlan } from '../plan.ts';
+import { type LabPlan, withStranger } from '../plan.ts';
 import type { LabResult } from '../result.ts';
 import { Stream } from '../stream.ts';
 import { inNamespace } from '../topology.ts';
@@ -26,19 +26,21 @@ const sysctls = [
 
 /** `facts`: what the scenario has to say besides the system's. */
 export async function play(
-  plan: LabPlan,
+  network: LabPlan,
   options: LabOptions,
   surroundings: Surroundings,
   facts: LabResult['facts'] = {},
 ): Promise<LabResult> {
   const { fifo, rootless, progress, present } = surroundings;
   const fault = faultByName(options.fault);
+  const plan = fault.stranger === true ? withStranger(network) : network;
   const { scenario, pcap, system, intervalMs, misses } = options;
   const names = machinesOf(plan).map(({ name }) => name);
   progress(`building the network: ${names.join(', ')}, a switch`);
   const stream = makeStream(options, plan);
   const director = assemble({
     ...{ plan, fifo, system, checked: fault.checked === true, progress },
+    falseClocks: fault.falseClocks === true,
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(misses === undefined ? {} : { misses }),
     ...(pcap === undefined ? {} : { pcap }),
