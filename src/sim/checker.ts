@@ -232,8 +232,12 @@ export class Checker {
   #settledMember(machine: Machine, only: Machine | undefined, states: string): void {
     const { id } = machine;
     const word = this.#knowledge.lastWord(id);
-    if (word?.term.member !== only?.id)
-      this.#fail(`member ${id} says ${word?.term.member} is active, not ${only?.id} (${states})`);
+    const { missCount, intervalUs } = this.#world.plan;
+    if (only !== undefined && machine !== only) {
+      const silentUs = this.#knowledge.silenceUs(only.id, id);
+      if (silentUs > missCount * intervalUs)
+        this.#fail(`member ${id} has not heard of member ${only.id} for ${silentUs} µs (${states})`);
+    }
     const due = machine === only ? MemberState.active : MemberState.standby;
     if (word?.state !== due) this.#fail(`member ${id} says it is in state ${word?.state} (${states})`);
   }

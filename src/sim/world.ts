@@ -246,7 +246,9 @@ export class World {
     const { troubleUs, calmUs } = plan.tempo;
     // Whoever preempts waits until it is not held back, then for ten counts of missed heartbeats, and then takes a moment.
     const patienceUs = plan.damping.maxUs + preemptCounts * plan.missCount * plan.intervalUs;
-    const settleUs = plan.tempo.settleUs + (plan.preempt ? patienceUs : 0);
+    // Each of the others may do so after the one before.
+    const rounds = plan.preempt ? plan.members.length - 1 : 0;
+    const settleUs = plan.tempo.settleUs + rounds * patienceUs;
     this.agenda.runUntil(troubleUs);
     this.#heal();
     this.agenda.runUntil(troubleUs + settleUs);
