@@ -58,6 +58,7 @@ const options: fc.Arbitrary<WorldOptions> = fc.record({
   degradeAfterUs: fc.constantFrom(20_000, 100_000),
   backlogBytesMax: fc.constantFrom(60_000, 200_000),
   commitBytesMax: fc.constant(60_000),
+  pipeBytesMax: fc.constantFrom(3_000, 30_000, 100_000),
   protection: fc.constantFrom('sign', 'encrypt'),
   expected: fc.boolean(),
   standbys: fc.constantFrom(['redundant'], ['redundant', 'third']),

@@ -15,8 +15,6 @@ import { MirrorSource, type SourceEvent } from '../../src/mirror/source.ts';
 import { ActiveModel, StandbyModel, same } from './model.ts';
 
 export const key: Uint8Array = new Uint8Array(32).fill(7);
-/** What a pipe takes before its writer must wait, bytes. */
-const pipeBytesMax = 100_000;
 const windowBytes = 131_072;
 /** So many exchanges at one moment are enough for anything here. */
 const roundsMax = 1000;
@@ -26,6 +24,8 @@ export interface WorldOptions {
   readonly degradeAfterUs: number;
   readonly backlogBytesMax: number;
   readonly commitBytesMax: number;
+  /** What a pipe takes before its writer must wait. */
+  readonly pipeBytesMax: number;
   readonly protection: Protection;
   readonly expected: boolean;
   readonly standbys: readonly string[];
@@ -36,6 +36,7 @@ export const usual: WorldOptions = {
   degradeAfterUs: 100_000,
   backlogBytesMax: 40_000,
   commitBytesMax: 20_000,
+  pipeBytesMax: 100_000,
   protection: 'sign',
   expected: true,
   standbys: ['redundant'],
@@ -103,7 +104,7 @@ export class Connection {
       [this.source, this.toSink, this.#world.sourceUs],
       [this.sink, this.toSource, this.standby.nowUs],
     ] as const) {
-      while (pipe.bytes < pipeBytesMax) {
+      while (pipe.bytes < this.#world.options.pipeBytesMax) {
         const bytes = end.produce(nowUs);
         if (bytes === undefined) break;
         pipe.push(bytes);
@@ -159,10 +160,10 @@ export class World {
   connections: Connection[] = [];
   timeUs = 0;
   resolved = 0;
-  readonly #options: WorldOptions;
+  readonly options: WorldOptions;
 
   constructor(options: WorldOptions = usual) {
-    this.#options = options;
+    this.options = options;
     this.active = new ActiveModel(1);
     const { policy, degradeAfterUs, backlogBytesMax, commitBytesMax, expected, standbys } = options;
     this.source = new MirrorSource(
@@ -246,13 +247,13 @@ export class World {
     for (const connection of this.connections) connection.fill();
     this.connections = this.connections.filter(({ source, sink }) => !source.ended || !sink.ended);
     for (const standby of this.standbys) this.#check(standby);
-    assert.ok(this.source.backlog.bytes <= this.#options.backlogBytesMax, 'the backlog is too large');
+    assert.ok(this.source.backlog.bytes <= this.options.backlogBytesMax, 'the backlog is too large');
   }
 
   #resolve(sequence: number, mirrored: boolean): void {
     assert.ok(sequence > this.resolved);
     this.resolved = sequence;
-    for (const { name, sink } of mirrored || this.#options.policy === 'wait' ? this.standbys : []) {
+    for (const { name, sink } of mirrored || this.options.policy === 'wait' ? this.standbys : []) {
       const { held } = sink.position;
       assert.ok(held >= sequence, `${sequence} is resolved as mirrored, ${name} holds ${held}`);
     }
@@ -261,7 +262,7 @@ export class World {
   #check({ sink, model, name, nowUs, stuck }: SimStandby): void {
     const { held, stream } = sink.position;
     assert.ok(
-      sink.queuedBytes <= windowBytes + 2 * this.#options.commitBytesMax,
+      sink.queuedBytes <= windowBytes + 2 * this.options.commitBytesMax,
       `${sink.queuedBytes} bytes wait`,
     );
     if (held === 0) return;
