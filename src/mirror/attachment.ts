@@ -195,8 +195,7 @@ export class Attachment implements LinkEnd {
   }
 
   #holds(standby: Standby, held: number): void {
-    // A standby that is in the middle of a snapshot holds what it held before, which is of no use to this stream.
-    if (this.#phase === 'snapshot' || held < (this.#endsAt ?? Number.POSITIVE_INFINITY)) return;
+    if (held === 0) return;
     standby.holds = Math.max(standby.holds ?? 0, held);
     this.#source.ledger.held(standby.name, held);
     this.#source.settle();

@@ -71,6 +71,31 @@ test('what the backlog no longer has is made good by a snapshot, and nobody is s
   assert.equal(world.resolved, world.source.head);
 });
 
+test('a standby that falls out of the backlog while it is connected gets a snapshot', () => {
+  const world = new World({ ...usual, pipeBytesMax: 3000 });
+  world.connect();
+  world.flow();
+  for (let index = 0; index < 20; index++) world.commit([[`k${index}`, fill(5000)]]);
+  world.flow();
+  assert.deepEqual(phases(world), ['snapshot', 'catchUp', 'live', 'snapshot', 'catchUp', 'live']);
+  assert.equal(world.resolved, world.source.head);
+});
+
+test('a snapshot does not end before the commits that its last piece shows', () => {
+  const world = new World({ ...usual, backlogBytesMax: 4_000_000, pipeBytesMax: 3000 });
+  for (let index = 0; index < 100; index++) world.commit([[`k${index}`, fill(1000)]]);
+  const connection = world.connect();
+  for (let step = 0; world.first.model.log.at(-1) !== 'end'; step++) {
+    if (step < 300) world.commit([[`k${step % 100}`, `${step}${fill(3000)}`]]);
+    connection.deliver('source', 5000);
+    world.settle();
+    connection.deliver('sink', 3000);
+    world.settle();
+  }
+  world.flow();
+  assert.equal(world.resolved, world.source.head);
+});
+
 test('a standby that is cut off in a snapshot keeps the state it had', () => {
   const world = new World({ ...usual, commitBytesMax: 40_000 });
   world.commit([['old', 'state']]);
