@@ -49,6 +49,8 @@ export interface GroupStatus {
   readonly term: { readonly counter: number; readonly member: string };
   /** The member believed active, or null. */
   readonly active: string | null;
+  /** All of them, this one too. Of two terms with the same counter the higher `id` is the higher term. */
+  readonly members: readonly { readonly name: string; readonly id: number }[];
   readonly addresses: readonly string[];
   readonly interface: string;
   readonly healthy: boolean;
@@ -104,6 +106,9 @@ export interface PeerStatus {
     readonly up: boolean;
     readonly tether: boolean;
     readonly lastHeardUs: number | null;
+    /** This node's own address on the path, and the peer's. */
+    readonly localAddress: string;
+    readonly peerAddress: string;
   }[];
 }
 
