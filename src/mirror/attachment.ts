@@ -37,6 +37,8 @@ export class Attachment implements LinkEnd {
   #begins = false;
   #chunks: Iterator<readonly [channel: number, bytes: Uint8Array]> | undefined;
   #endsAt: number | undefined;
+  /** The chunk that is being sent, and how much of it has gone. */
+  #chunk: { readonly channel: number; readonly bytes: Uint8Array; offset: number } | undefined;
   /** Bytes sent of the snapshot and of commits since it began: they take turns. */
   #chunkBytes = 0;
   #commitBytes = 0;
@@ -189,6 +191,7 @@ export class Attachment implements LinkEnd {
     this.#begins = true;
     this.#endsAt = undefined;
     this.#chunks = chunksOf(this.#source);
+    this.#chunk = undefined;
     this.#chunkBytes = 0;
     this.#commitBytes = 0;
     this.#enter('snapshot');
@@ -243,23 +246,34 @@ export class Attachment implements LinkEnd {
     }
     if (this.#creditUsed + creditCost(payloadMax) > this.#creditLimit) return undefined;
     const commitsWait = this.#cursor <= backlog.head;
+    // A chunk shows what was when it was taken: it goes out whole before any later commit.
+    if (this.#chunk !== undefined) return this.#chunkPart(this.#chunk);
     if (this.#chunks !== undefined && (!commitsWait || this.#chunkBytes <= this.#commitBytes)) {
-      return this.#chunk() ?? this.#next();
+      this.#takeChunk();
+      return this.#next();
     }
     return commitsWait ? this.#part() : undefined;
   }
 
-  #chunk(): Message | undefined {
+  #takeChunk(): void {
     const next = this.#chunks?.next();
     if (next === undefined || next.done === true) {
       this.#chunks = undefined;
       this.#endsAt = this.#source.head;
-      return undefined;
+      return;
     }
     const [channel, bytes] = next.value;
+    this.#chunk = { channel, bytes, offset: 0 };
+  }
+
+  #chunkPart(chunk: { readonly channel: number; readonly bytes: Uint8Array; offset: number }): Message {
+    const bytes = chunk.bytes.subarray(chunk.offset, chunk.offset + payloadMax);
+    chunk.offset += bytes.length;
+    const endsChunk = chunk.offset === chunk.bytes.length;
+    if (endsChunk) this.#chunk = undefined;
     this.#chunkBytes += creditCost(bytes.length);
     this.#creditUsed += creditCost(bytes.length);
-    return { type: MessageType.chunk, channel, bytes };
+    return { type: MessageType.chunk, channel: chunk.channel, endsChunk, bytes };
   }
 
   /** The next part of the commit at the cursor. */

@@ -80,7 +80,12 @@ export type Message =
     }
   | { readonly type: typeof MessageType.refuse; readonly why: Refusal; readonly term: Term }
   | { readonly type: typeof MessageType.begin; readonly channels: readonly Channel[] }
-  | { readonly type: typeof MessageType.chunk; readonly channel: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: typeof MessageType.chunk;
+      readonly channel: number;
+      readonly endsChunk: boolean;
+      readonly bytes: Uint8Array;
+    }
   | { readonly type: typeof MessageType.end; readonly sequence: number }
   | {
       readonly type: typeof MessageType.record;
@@ -125,7 +130,8 @@ export function encodeMessage(message: Message): Uint8Array {
       for (const { id, name } of message.channels) into.u16(id).text(name);
       break;
     case MessageType.chunk:
-      into.u16(message.channel).bytes(message.bytes);
+      into.u16(message.channel);
+      into.u8(message.endsChunk ? 1 : 0).bytes(message.bytes);
       break;
     case MessageType.end:
       into.u48(message.sequence);
@@ -179,8 +185,10 @@ function readMessage(type: number, from: FieldReader): Message | 'badValue' | un
     }
     case MessageType.begin:
       return readBegin(from);
-    case MessageType.chunk:
-      return { type, channel: from.u16(), bytes: from.rest() };
+    case MessageType.chunk: {
+      const [channel, flags, bytes] = [from.u16(), from.u8(), from.rest()];
+      return flags > 1 ? 'badValue' : { type, channel, endsChunk: flags === 1, bytes };
+    }
     case MessageType.end:
       return { type, sequence: from.u48() };
     case MessageType.record: {

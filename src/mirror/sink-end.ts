@@ -3,14 +3,16 @@
  * what is held and how much more may come.
  */
 import { compareTerms, type Term } from '../wire/control/message.ts';
-import { firstSequence, recordOverhead } from './backlog.ts';
+import { firstSequence } from './backlog.ts';
 import { Conduit, type Tally } from './conduit.ts';
 import { creditCost, type EndReason, type LinkEnd } from './link-end.ts';
 import { type Message, MessageType, Refusal, sameStream } from './message.ts';
-import type { MirrorSink, NamedRecord } from './sink.ts';
+import type { MirrorSink } from './sink.ts';
+import { Stage } from './stage.ts';
 
 type Accept = Extract<Message, { type: typeof MessageType.accept }>;
-type Part = Extract<Message, { type: typeof MessageType.record }>;
+type RecordPart = Extract<Message, { type: typeof MessageType.record }>;
+type ChunkPart = Extract<Message, { type: typeof MessageType.chunk }>;
 
 /** The window's share that must be free anew before the source is told. */
 const creditShare = 8;
@@ -29,12 +31,9 @@ export class SinkEnd implements LinkEnd {
   #snapshot = false;
   /** The next commit's number; undefined: whichever comes first after `begin`. */
   #next: number | undefined;
-  /** Of the commit that is coming: whole records, and the pieces of the last one. */
-  #records: NamedRecord[] = [];
-  #pieces: Uint8Array[] = [];
-  /** What its parts took of the credit; what it comes to, as the source counts it. Bytes. */
-  #staged = 0;
-  #size = 0;
+  /** The commit and the chunk that are coming. */
+  readonly #commit = new Stage();
+  readonly #chunk = new Stage();
   #received = 0;
   #creditLimit: number;
   #creditTold: number;
@@ -115,7 +114,7 @@ export class SinkEnd implements LinkEnd {
   /** The sink's events were taken: there is room again. */
   taken(): void {
     const { queuedBytes, options } = this.#sink;
-    const unconsumed = queuedBytes === 0 ? 0 : queuedBytes + this.#staged;
+    const unconsumed = queuedBytes === 0 ? 0 : queuedBytes + this.#commit.cost + this.#chunk.cost;
     this.#creditLimit = Math.max(this.#creditLimit, this.#received - unconsumed + options.windowBytes);
   }
 
@@ -165,7 +164,7 @@ export class SinkEnd implements LinkEnd {
       case MessageType.begin:
         return this.#begin(message.channels);
       case MessageType.chunk:
-        return this.#chunk(message.channel, message.bytes);
+        return this.#chunkPart(message);
       case MessageType.record:
         return this.#part(message);
       case MessageType.end:
@@ -210,40 +209,38 @@ export class SinkEnd implements LinkEnd {
     this.#sink.push({ kind: 'begin', channels: [...this.#channels.values()] });
   }
 
-  #chunk(id: number, bytes: Uint8Array): void {
+  #chunkPart({ channel: id, bytes, endsChunk }: ChunkPart): void {
     const channel = this.#channels.get(id);
     if (!this.#snapshot || channel === undefined) return this.close('unexpected');
-    if (!this.#receivable(bytes.length)) return;
-    this.#sink.push({ kind: 'chunk', channel, bytes }, creditCost(bytes.length));
+    if (!this.#stage(this.#chunk, channel, bytes, endsChunk)) return;
+    if (!endsChunk) return this.taken();
+    const { cost } = this.#chunk;
+    for (const record of this.#chunk.take()) this.#sink.push({ kind: 'chunk', ...record }, cost);
   }
 
-  #part(part: Part): void {
-    const channel = this.#channels.get(part.channel);
-    this.#next ??= this.#snapshot ? part.sequence : undefined;
-    if (channel === undefined || part.sequence !== this.#next) return this.close('unexpected');
-    if (!this.#receivable(part.bytes.length)) return;
-    if (this.#pieces.length === 0) this.#size += recordOverhead;
-    this.#size += part.bytes.length;
-    if (this.#size > (this.#accept?.commitBytesMax ?? 0)) return this.close('overrun');
-    this.#staged += creditCost(part.bytes.length);
-    this.#pieces.push(part.bytes);
-    if (!part.endsRecord) return this.taken();
-    this.#records.push({ channel, bytes: joined(this.#pieces) });
-    this.#pieces = [];
-    if (part.endsCommit) this.#commit(part.sequence);
-    else this.taken();
-  }
-
-  #commit(sequence: number): void {
-    const [records, cost] = [this.#records, this.#staged];
-    this.#dropStage();
+  #part({ sequence, channel: id, bytes, endsRecord, endsCommit }: RecordPart): void {
+    const channel = this.#channels.get(id);
+    this.#next ??= this.#snapshot ? sequence : undefined;
+    if (channel === undefined || sequence !== this.#next) return this.close('unexpected');
+    if (!this.#stage(this.#commit, channel, bytes, endsRecord)) return;
+    if (!endsCommit) return this.taken();
+    const { cost } = this.#commit;
     this.#next = sequence + 1;
-    this.#sink.push({ kind: 'commit', sequence, records }, cost);
+    this.#sink.push({ kind: 'commit', sequence, records: this.#commit.take() }, cost);
     if (!this.#snapshot && this.#accept !== undefined) this.#hold(sequence, this.#accept);
   }
 
+  /** False when the source sends more than it was granted, or than was agreed. */
+  #stage(stage: Stage, channel: string, bytes: Uint8Array, endsRecord: boolean): boolean {
+    this.#received += creditCost(bytes.length);
+    stage.add(channel, bytes, endsRecord);
+    const agreed = this.#accept?.commitBytesMax ?? 0;
+    if (this.#received > this.#creditLimit || stage.size > agreed) this.close('overrun');
+    return this.#ended === undefined;
+  }
+
   #whole(sequence: number, accept: Accept): void {
-    const cut = this.#records.length > 0 || this.#pieces.length > 0;
+    const cut = !this.#commit.empty || !this.#chunk.empty;
     if (!this.#snapshot || cut || sequence < firstSequence || (this.#next ?? sequence + 1) !== sequence + 1) {
       return this.close('unexpected');
     }
@@ -257,29 +254,8 @@ export class SinkEnd implements LinkEnd {
     this.#sink.hold({ stream, term, held, channels: this.#channels });
   }
 
-  /** False when the source sends more than it was granted. */
-  #receivable(payload: number): boolean {
-    this.#received += creditCost(payload);
-    if (this.#received > this.#creditLimit) this.close('overrun');
-    return this.#ended === undefined;
-  }
-
   #dropStage(): void {
-    this.#records = [];
-    this.#pieces = [];
-    this.#staged = 0;
-    this.#size = 0;
+    this.#commit.take();
+    this.#chunk.take();
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.length;
-  }
-  return whole;
 }

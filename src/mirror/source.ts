@@ -17,7 +17,7 @@ export interface SnapshotSource {
   /** The same on both sides; 1 to 200 printable characters. */
   readonly name: string;
   /**
-   * The state in pieces of at most `payloadMax` bytes. A piece is asked for when there is room for it, between commits: it
+   * The state in pieces, none larger than a commit may be. A piece is asked for when there is room, between commits: it
    * shows the state as of the last commit then. Together with the commits since the first piece they make the state.
    */
   snapshot(): Iterable<Uint8Array>;

@@ -25,7 +25,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('commit'),
       keys: fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 3 }),
-      size: fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 18_000 })),
+      size: fc.oneof(
+        fc.integer({ min: 0, max: 40 }),
+        fc.integer({ min: 0, max: 18_000 }),
+        fc.integer({ min: 0, max: 40_000 }),
+      ),
     }),
   },
   {
@@ -56,8 +60,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const options: fc.Arbitrary<WorldOptions> = fc.record({
   policy: fc.constantFrom('wait', 'degrade', 'degrade', 'degrade'),
   degradeAfterUs: fc.constantFrom(20_000, 100_000),
-  backlogBytesMax: fc.constantFrom(60_000, 200_000),
-  commitBytesMax: fc.constant(60_000),
+  backlogBytesMax: fc.constantFrom(130_000, 300_000),
+  commitBytesMax: fc.constant(130_000),
   pipeBytesMax: fc.constantFrom(3_000, 30_000, 100_000),
   protection: fc.constantFrom('sign', 'encrypt'),
   expected: fc.boolean(),

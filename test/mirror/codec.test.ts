@@ -35,7 +35,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     type: kind(MessageType.begin),
     channels: fc.array(record({ id: u16, name }), { maxLength: 9 }),
   }),
-  record({ type: kind(MessageType.chunk), channel: u16, bytes }),
+  record({ type: kind(MessageType.chunk), channel: u16, endsChunk: fc.boolean(), bytes }),
   record({ type: kind(MessageType.end), sequence: u48 }),
   record({
     type: kind(MessageType.record),

@@ -79,7 +79,7 @@ test('encrypted, the payload is nowhere to be read', () => {
   const text = new TextEncoder().encode('the account of Alice');
   const shows = (protection: Protection): boolean => {
     const { sink } = met({ protection }, { protection });
-    sink.conduit.send({ type: MessageType.chunk, channel: 0, bytes: text });
+    sink.conduit.send({ type: MessageType.chunk, channel: 0, endsChunk: true, bytes: text });
     return Buffer.from(sink.write()).includes(Buffer.from(text));
   };
   assert.deepEqual([shows('sign'), shows('encrypt')], [true, false]);

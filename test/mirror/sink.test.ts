@@ -109,9 +109,19 @@ const misdeeds: Readonly<Record<string, readonly Message[]>> = {
     record(2, new Uint8Array(1), false),
     { type: MessageType.end, sequence: 1 },
   ],
+  'an end in the middle of a chunk': [
+    begin,
+    { type: MessageType.chunk, channel: 0, endsChunk: false, bytes: new Uint8Array(1) },
+    end,
+  ],
   'an end without a beginning': [end],
-  'a chunk without a beginning': [{ type: MessageType.chunk, channel: 0, bytes: new Uint8Array(1) }],
-  'a channel that was not named': [begin, { type: MessageType.chunk, channel: 7, bytes: new Uint8Array(1) }],
+  'a chunk without a beginning': [
+    { type: MessageType.chunk, channel: 0, endsChunk: true, bytes: new Uint8Array(1) },
+  ],
+  'a channel that was not named': [
+    begin,
+    { type: MessageType.chunk, channel: 7, endsChunk: true, bytes: new Uint8Array(1) },
+  ],
   'a standby’s word': [{ type: MessageType.ping, stamp: 1 }],
 };
 
@@ -131,7 +141,10 @@ test('more than was granted, or a commit larger than agreed, ends the connection
   const flood = new Played();
   flood.say(
     begin,
-    ...Array.from({ length: 5 }, (): Message => ({ type: MessageType.chunk, channel: 0, bytes: large })),
+    ...Array.from(
+      { length: 5 },
+      (): Message => ({ type: MessageType.chunk, channel: 0, endsChunk: true, bytes: large }),
+    ),
   );
   assert.equal(flood.end.ended, 'overrun');
 });
