@@ -14,6 +14,7 @@ const allowed: Record<string, { layers: readonly string[]; node: boolean; packag
   mirror: { layers: ['wire'], node: false, packages: [] },
   sim: { layers: ['engine', 'wire'], node: true, packages: [] },
   link: { layers: ['mirror', 'wire'], node: true, packages: [] },
+  library: { layers: ['mirror', 'link', 'wire', 'api'], node: true, packages: [] },
   linux: { layers: ['wire'], node: true, packages: ['koffi'] },
   api: { layers: [], node: false, packages: [] },
   daemon: {

@@ -1,15 +1,17 @@
 /**
- * A kind of mirrored state, as the shadow sees it. On the active side it gathers what changed since the last commit; on the
+ * A kind of mirrored state, as the shadow sees it. On the active side it tells what changed since the last commit; on the
  * standby it takes what was committed. Snapshots show committed state only, however far the program is with its changes.
  */
 import type { SnapshotSource } from '../mirror/source.ts';
 
 export interface MirroredState extends SnapshotSource {
-  /** Something changed since the last `gather`. */
+  /** Something may have changed since the last `keep`. */
   readonly dirty: boolean;
-  /** The records of what changed; from now on it counts as committed. */
-  gather(): Uint8Array[];
-  /** Forgets what changed since the last `gather`. */
+  /** The records of what changed, which stays a change until `keep`. Throws when a value cannot be cloned. */
+  changes(): Uint8Array[];
+  /** The changes count as committed. */
+  keep(): void;
+  /** Forgets the changes since the last `keep`. */
   rollback(): void;
   /** Standby: another state is coming; what is applied until `replace` belongs to it. */
   begin(): void;

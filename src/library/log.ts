@@ -61,15 +61,15 @@ export class MirroredLog<Entry> implements MirroredState, Iterable<Entry> {
     return this.#appended.length > 0 || this.#firstWanted > this.#committed.first;
   }
 
-  gather(): Uint8Array[] {
+  changes(): Uint8Array[] {
     const { first, list } = this.#committed;
     const records = this.#appended.map((entry, place) => encode(first + list.length + place, entry));
-    list.push(...this.#appended.splice(0));
-    if (this.#firstWanted > first) {
-      drop(this.#committed, this.#firstWanted);
-      records.push(encode(this.#firstWanted));
-    }
-    return records;
+    return this.#firstWanted > first ? [...records, encode(this.#firstWanted)] : records;
+  }
+
+  keep(): void {
+    this.#committed.list.push(...this.#appended.splice(0));
+    drop(this.#committed, this.#firstWanted);
   }
 
   rollback(): void {

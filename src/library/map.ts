@@ -66,15 +66,16 @@ export class MirroredMap<Value> implements MirroredState, Iterable<[string, Valu
     return this.#changes.size > 0;
   }
 
-  gather(): Uint8Array[] {
-    // All are encoded before any counts: a value that cannot be cloned must leave the changes as they were.
-    const records = [...this.#changes].map(([key, change]) => encode(key, change));
+  changes(): Uint8Array[] {
+    return [...this.#changes].map(([key, change]) => encode(key, change));
+  }
+
+  keep(): void {
     for (const [key, change] of this.#changes) {
       if (change === undefined) this.#committed.delete(key);
       else this.#committed.set(key, change.value);
     }
     this.#changes.clear();
-    return records;
   }
 
   rollback(): void {
