@@ -6,6 +6,8 @@
  *   GET  /v1/events?follow=1&since=SEQ   -> one Occurrence per line (NDJSON); follow keeps the connection open
  *   POST /v1/switchover {group, to?}     -> {accepted: true} or Problem
  *   POST /v1/reload                      -> ReloadResult or Problem
+ *   GET  /v1/handoff?group=GROUP         -> one HandoffNotice per line, as planned switchovers come
+ *   POST /v1/handoff {group, id}         -> {accepted: true}: the state is handed over
  */
 
 export type Role =
@@ -123,6 +125,15 @@ export interface Occurrence {
   readonly group?: string;
   readonly peer?: string;
   readonly detail: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** A planned switchover begins as soon as every program that was told has answered, or `withinMs` after this. */
+export interface HandoffNotice {
+  readonly id: number;
+  readonly group: string;
+  /** Who is to be active; null: not known yet. */
+  readonly to: string | null;
+  readonly withinMs: number;
 }
 
 export interface ReloadResult {

@@ -9,6 +9,7 @@ import { loadConfig } from './config/load.ts';
 import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
 import { type Journal, monotonicUs } from './events/journal.ts';
 import type { OccurrenceRing } from './events/ring.ts';
+import { HandoffDesk } from './handoff.ts';
 import type { ControlSurface } from './http/surface.ts';
 import { planReload } from './reload.ts';
 import { RouteKeeper } from './routing/keeper.ts';
@@ -32,6 +33,7 @@ export interface ControlPlaneParts {
 
 export class ControlPlane implements ControlSurface {
   readonly ring: OccurrenceRing;
+  readonly handoffs: HandoffDesk = new HandoffDesk();
   readonly #parts: ControlPlaneParts;
   readonly #journal: Journal;
   readonly #health: HealthWatch;
@@ -64,6 +66,11 @@ export class ControlPlane implements ControlSurface {
   /** How long a planned switchover may take, as the configuration that runs now says, milliseconds. */
   get switchoverTimeoutMs(): number {
     return this.#config.reactor.engine.switchoverTimeoutUs / 1000;
+  }
+
+  /** How long programs may delay a stop, milliseconds; 0 when none wants to be told. */
+  get handoffMs(): number {
+    return this.handoffs.followed ? this.#config.control.handoffMs : 0;
   }
 
   /** A message of the reactor, except those that are about its life. */
@@ -116,12 +123,8 @@ export class ControlPlane implements ControlSurface {
   }
 
   switchover(groupName: string, to: string | undefined): void {
-    const { groups, names } = this.#config.control;
-    const group = groups.find((candidate) => candidate.name === groupName);
-    if (group === undefined) {
-      const known = groups.map((candidate) => candidate.name).join(', ');
-      throw new CodedError('unknownGroup', `there is no group ${groupName}`, `the groups here are ${known}`);
-    }
+    const { names } = this.#config.control;
+    const group = this.#group(groupName);
     if (to !== undefined && !group.members.includes(to)) {
       const known = group.members.join(', ');
       throw new CodedError(
@@ -139,7 +142,31 @@ export class ControlPlane implements ControlSurface {
         detail: { to: to ?? null },
       },
     );
-    this.#parts.post({ kind: 'switchover', group: group.id, target });
+    void this.#handOver(groupName, to ?? null).then(() =>
+      this.#parts.post({ kind: 'switchover', group: group.id, target }),
+    );
+  }
+
+  requireGroup(name: string): void {
+    this.#group(name);
+  }
+
+  /** Before an orderly stop: programs of every group may hand over. Resolves when they have, or after `handoffMs`. */
+  async handOverAll(): Promise<void> {
+    await Promise.all(this.#config.control.groups.map(({ name }) => this.#handOver(name, null)));
+  }
+
+  async #handOver(group: string, to: string | null): Promise<void> {
+    if (await this.handoffs.prepare(group, to, this.#config.control.handoffMs)) return;
+    this.#journal.say('handoffLate', `${group}: a program did not hand its state over in time`, { group });
+  }
+
+  #group(name: string): ControlGroup {
+    const { groups } = this.#config.control;
+    const group = groups.find((candidate) => candidate.name === name);
+    if (group !== undefined) return group;
+    const known = groups.map((candidate) => candidate.name).join(', ');
+    throw new CodedError('unknownGroup', `there is no group ${name}`, `the groups here are ${known}`);
   }
 
   reload(): ReloadResult {

@@ -20,7 +20,10 @@ const live: readonly Aspect[] = [
   ['heartbeat', ({ reactor: { engine } }) => [engine.heartbeatIntervalUs, engine.missCount]],
   ['startup', ({ reactor: { engine } }) => engine.startupGraceUs],
   ['announce', ({ reactor: { engine } }) => [engine.announceScheduleUs, engine.defendIntervalUs]],
-  ['switchover', ({ reactor: { engine } }) => [engine.drainUs, engine.switchoverTimeoutUs]],
+  [
+    'switchover',
+    ({ reactor: { engine }, control }) => [engine.drainUs, engine.switchoverTimeoutUs, control.handoffMs],
+  ],
   ['proxy', ({ reactor: { engine } }) => [engine.registrationUs, engine.stragglersUs]],
 ];
 
@@ -105,7 +108,12 @@ function merge(running: ResolvedConfig, wanted: ResolvedConfig): ResolvedConfig 
   });
   return {
     reactor: { ...running.reactor, engine },
-    control: { ...running.control, logLevel: wanted.control.logLevel, groups },
+    control: {
+      ...running.control,
+      logLevel: wanted.control.logLevel,
+      handoffMs: wanted.control.handoffMs,
+      groups,
+    },
   };
 }
 
