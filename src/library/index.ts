@@ -14,6 +14,7 @@ export type { Claim } from '../mirror/sink.ts';
 export type { StandbyView } from '../mirror/source.ts';
 export type { MirroredCell } from './cell.ts';
 export { MirrorError, type MirrorErrorCode } from './errors.ts';
+export type { HandoffOptions } from './handoff.ts';
 export type { MirroredLog } from './log.ts';
 export type { MirroredMap } from './map.ts';
 export type { ShadowOptions } from './options.ts';

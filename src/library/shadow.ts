@@ -18,6 +18,7 @@ import { MirroredCell } from './cell.ts';
 import type { MirroredState } from './channel.ts';
 import { Control } from './control.ts';
 import { MirrorError } from './errors.ts';
+import { Handoff, type HandoffOptions } from './handoff.ts';
 import { MirroredLog } from './log.ts';
 import { MirroredMap } from './map.ts';
 import { type Settings, type ShadowOptions, settingsOf } from './options.ts';
@@ -62,6 +63,7 @@ export class Shadow extends EventEmitter<ShadowEvents> {
   readonly #dialer: Dialer;
   readonly #roles: RoleFollower;
   readonly #started = Promise.withResolvers<void>();
+  #handoff: { run(control: Control, group: string): Promise<void>; close(): void } | undefined;
   #identity: Identity | undefined;
   #source: MirrorSource | undefined;
   #sink: MirrorSink | undefined;
@@ -113,6 +115,23 @@ export class Shadow extends EventEmitter<ShadowEvents> {
   }
 
   /**
+   * The program's own checkpoint, taken now and then and before planned switchovers. The cell's `value` is the last one that
+   * was committed, on whichever member: read it when `active` comes.
+   */
+  handoff<Checkpoint>(options: HandoffOptions<Checkpoint>): MirroredCell<Checkpoint> {
+    const cell = this.cell<Checkpoint>('handoff');
+    const shadow = this;
+    this.#handoff = new Handoff(options, cell, {
+      get active() {
+        return shadow.active;
+      },
+      commit: () => this.commit(),
+      trouble: (what) => this.emit('trouble', what),
+    });
+    return cell;
+  }
+
+  /**
    * Begins to follow the daemon. Resolves when the role is known, after `active` was emitted if it is ours. Rejects when
    * the daemon has no such group; a daemon that does not answer is waited for.
    */
@@ -123,11 +142,17 @@ export class Shadow extends EventEmitter<ShadowEvents> {
         new MirrorError('badOption', error instanceof Error ? error.message : String(error)),
       );
     });
+    void this.#handoff?.run(this.#control, this.#settings.group);
     return this.#started.promise;
   }
 
   get active(): boolean {
     return this.#source !== undefined;
+  }
+
+  /** On the standby: what the state would be worth if it took over now. */
+  get claim(): Claim {
+    return this.#sink?.claim(monotonicUs()) ?? 'nothing';
   }
 
   get standbys(): readonly StandbyView[] {
@@ -182,6 +207,7 @@ export class Shadow extends EventEmitter<ShadowEvents> {
   async close(): Promise<void> {
     this.#closed = true;
     this.#roles.close();
+    this.#handoff?.close();
     clearTimeout(this.#timer);
     this.#sink?.leave();
     this.#dialer.write();
