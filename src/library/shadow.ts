@@ -34,6 +34,9 @@ const silenceUs = 500_000;
 /** What may wait on the standby to be applied, beside one commit, bytes. */
 const windowBytes = 1_048_576;
 
+/** How often a switchover is asked for when this program has lost its state, µs. */
+const handBackAgainUs = 2_000_000;
+
 export interface Activation {
   readonly term: Term;
   /**
@@ -75,6 +78,7 @@ export class Shadow extends EventEmitter<ShadowEvents> {
   #closed = false;
   #wasActive = false;
   #writing = false;
+  #handedBackUs = Number.NEGATIVE_INFINITY;
 
   /** Throws MirrorError badOption. */
   constructor(options: ShadowOptions) {
@@ -348,6 +352,9 @@ export class Shadow extends EventEmitter<ShadowEvents> {
         this.emit('trouble', `a standby knows the term ${event.term.counter}, which is higher than ours`);
         this.#floor = event.term;
         return this.#yield();
+      case 'phase':
+        if (event.why === 'otherLife') this.#handBack(event.standby);
+        break;
       case 'degraded':
         this.emit(
           'trouble',
@@ -358,6 +365,19 @@ export class Shadow extends EventEmitter<ShadowEvents> {
         break;
     }
     this.emit('standbys', this.standbys);
+  }
+
+  /** This program was started again without its state, and the standby has it: the role belongs there. */
+  #handBack(standby: string): void {
+    const nowUs = monotonicUs();
+    if (nowUs - this.#handedBackUs < handBackAgainUs) return;
+    this.#handedBackUs = nowUs;
+    this.emit(
+      'trouble',
+      `${standby} holds what this program had before it was started again: the role goes there`,
+    );
+    const failed = (error: unknown) => void this.emit('trouble', `the role stays: ${String(error)}`);
+    this.#control.post('/v1/switchover', { group: this.#settings.group, to: standby }).catch(failed);
   }
 
   #apply(event: SinkEvent): void {

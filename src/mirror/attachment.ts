@@ -140,7 +140,7 @@ export class Attachment implements LinkEnd {
         return this.close('left');
       case MessageType.refuse:
         this.#source.supersede(message.term);
-        return this.close('lowerTerm');
+        return this.close(message.why === Refusal.otherLife ? 'otherLife' : 'lowerTerm');
       default:
         return this.close('unexpected');
     }

@@ -12,6 +12,8 @@ export type EndReason =
   | 'superseded'
   | 'lowerTerm'
   | 'unknownStandby'
+  /** The standby holds the state of an earlier life of the source, of the same term. */
+  | 'otherLife'
   /** A message out of place. */
   | 'unexpected'
   /** More bytes than were granted, or a commit larger than was agreed. */

@@ -39,6 +39,8 @@ export const Refusal = {
   lowerTerm: 1,
   /** The source has no standby of that name. */
   unknownStandby: 2,
+  /** The sink holds what another life of the source told in the same term: this one has lost it. */
+  otherLife: 3,
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 

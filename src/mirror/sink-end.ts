@@ -108,7 +108,9 @@ export class SinkEnd implements LinkEnd {
   reconsider(): void {
     const { floor } = this.#sink;
     if (this.#ended !== undefined || this.#accept === undefined) return;
-    if (compareTerms(this.#accept.term, floor) < 0) this.#refuse(floor);
+    if (compareTerms(this.#accept.term, floor) < 0) {
+      this.#refuse(Refusal.lowerTerm, 'lowerTerm');
+    }
   }
 
   /** The sink's events were taken: there is room again. */
@@ -179,9 +181,13 @@ export class SinkEnd implements LinkEnd {
 
   #accepted(accept: Accept): void {
     const { floor, position, options } = this.#sink;
-    if (compareTerms(accept.term, floor) < 0) return this.#refuse(floor);
+    if (compareTerms(accept.term, floor) < 0) return this.#refuse(Refusal.lowerTerm, 'lowerTerm');
     const same = sameStream(accept.stream, position.stream);
     if (accept.resumes && !same) return this.close('unexpected');
+    // Each activation has a term of its own, so a new life in the same one is a program that was started again, without
+    // the state that is held here. To take its word would be to lose both copies.
+    const restarted = !same && position.held > 0 && compareTerms(accept.term, position.term) === 0;
+    if (restarted) return this.#refuse(Refusal.otherLife, 'otherLife');
     if (accept.commitBytesMax > options.commitBytesMax) return this.close('overrun');
     this.#accept = accept;
     this.#next = accept.resumes ? position.held + 1 : undefined;
@@ -195,9 +201,9 @@ export class SinkEnd implements LinkEnd {
     this.close(why === Refusal.unknownStandby ? 'unknownStandby' : 'lowerTerm');
   }
 
-  #refuse(floor: Term): void {
-    this.#conduit.send({ type: MessageType.refuse, why: Refusal.lowerTerm, term: floor });
-    this.close('lowerTerm');
+  #refuse(why: Refusal, reason: EndReason): void {
+    this.#conduit.send({ type: MessageType.refuse, why, term: this.#sink.floor });
+    this.close(reason);
   }
 
   #begin(channels: readonly { readonly id: number; readonly name: string }[]): void {

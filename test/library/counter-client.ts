@@ -46,16 +46,18 @@ function open(): void {
     ask(socket);
   });
   socket.on('close', () => setTimeout(open, againMs));
-  createInterface({ input: socket }).on('line', (line) => {
-    const [key = '', text = ''] = line.split(' ');
-    const [counter, value] = [counters[key], Number(text)];
-    if (counter !== undefined) {
-      if (value <= counter.last) wentBack.push(`${key}: ${value} after ${counter.last}`);
-      counter.answered++;
-      counter.last = value;
-    }
-    ask(socket);
-  });
+  createInterface({ input: socket })
+    .on('error', () => undefined)
+    .on('line', (line) => {
+      const [key = '', text = ''] = line.split(' ');
+      const [counter, value] = [counters[key], Number(text)];
+      if (counter !== undefined) {
+        if (value <= counter.last) wentBack.push(`${key}: ${value} after ${counter.last}`);
+        counter.answered++;
+        counter.last = value;
+      }
+      ask(socket);
+    });
 }
 open();
 

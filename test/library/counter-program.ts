@@ -32,12 +32,14 @@ let server: Server | undefined;
 function serve(): void {
   server = createServer((socket) => {
     const guarded = store.guard(socket).on('error', () => undefined);
-    createInterface({ input: guarded }).on('line', (key) => {
-      const value = (counters.get(key) ?? 0) + 1;
-      counters.set(key, value);
-      counted++;
-      guarded.write(`${key} ${value}\n`);
-    });
+    createInterface({ input: guarded })
+      .on('error', () => undefined)
+      .on('line', (key) => {
+        const value = (counters.get(key) ?? 0) + 1;
+        counters.set(key, value);
+        counted++;
+        guarded.write(`${key} ${value}\n`);
+      });
   });
   server.listen(options.port, options.address);
 }

@@ -174,6 +174,36 @@ test('handoff: the checkpoint comes before the switchover, and the successor fin
   assert.deepEqual(found.value, { programCounter: 42 });
 });
 
+test('a program that is started again without its state gives the role to the one that has it', async (context) => {
+  const [primary, redundant] = await pairOf(context);
+  const [one, two] = [primary.program(context), redundant.program(context)];
+  const [map, copy] = [one.map<number>('m'), two.map<number>('m')];
+  await Promise.all([one.start(), two.start()]);
+  await mirrored(one);
+  map.set('a', 1);
+  await one.commit();
+  await one.close();
+  const again = primary.program(context);
+  const empty = again.map<number>('m');
+  await again.start();
+  assert.equal(primary.activations.at(-1)?.state, 'nothing');
+  const nothingLeaves = assert.rejects(again.commit(), codeOf('notActive'));
+  assert.equal((await primary.rig.reactor.got('switchover')).target, 2);
+  redundant.role('redundant', 6);
+  primary.role('redundant', 6);
+  await redundant.active(two);
+  await nothingLeaves;
+  copy.set('b', 2);
+  assert.deepEqual(await two.commit(), { mirrored: true });
+  assert.deepEqual(
+    [...empty],
+    [
+      ['a', 1],
+      ['b', 2],
+    ],
+  );
+});
+
 test('a daemon that ends takes the role with it; a group that is not there is said', async (context) => {
   const [primary] = await pairOf(context);
   const one = primary.program(context);

@@ -21,6 +21,7 @@ class Played {
   end: LinkEnd;
   readonly #nowUs = 1;
   #source: Conduit;
+  #term = term;
 
   constructor(claimUs = second) {
     this.sink = new MirrorSink({
@@ -34,7 +35,8 @@ class Played {
   }
 
   /** The next connection carries this stream. */
-  reconnect(next: Uint8Array): void {
+  reconnect(next: Uint8Array, counter: number): void {
+    this.#term = { counter, member: 1 };
     [this.end, this.#source] = this.#connect(next, second);
   }
 
@@ -45,7 +47,14 @@ class Played {
     this.say();
     this.#hear();
     const resumes = false;
-    this.say({ type: MessageType.accept, term, stream: next, resumes, claimUs, commitBytesMax: 50_000 });
+    this.say({
+      type: MessageType.accept,
+      term: this.#term,
+      stream: next,
+      resumes,
+      claimUs,
+      commitBytesMax: 50_000,
+    });
     return [this.end, this.#source];
   }
 
@@ -87,9 +96,18 @@ test('a claim does not outlive the life of the source that it is about', () => {
   const played = new Played();
   played.say(begin, end, { type: MessageType.pong, stamp: 100, head: 1, counts: true });
   assert.equal(played.sink.claim(101), 'complete');
-  played.reconnect(new Uint8Array(16).fill(4));
+  played.reconnect(new Uint8Array(16).fill(4), 6);
   assert.equal(played.sink.claim(102), 'uncertain');
   assert.equal(played.sink.position.held, 1, 'what it holds, it holds until the new state is whole');
+});
+
+test('a source that was started again in the same term, without its state, does not wipe out what is held', () => {
+  const played = new Played();
+  played.say(begin, end, { type: MessageType.pong, stamp: 100, head: 1, counts: true });
+  played.reconnect(new Uint8Array(16).fill(4), 5);
+  assert.equal(played.end.ended, 'otherLife');
+  assert.equal(played.sink.position.held, 1);
+  assert.equal(played.sink.claim(101), 'complete');
 });
 
 test('nothing is held, and nothing claimed, in the middle of a first snapshot', () => {
