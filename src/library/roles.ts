@@ -76,12 +76,18 @@ export class RoleFollower {
   async #follow(): Promise<void> {
     const newest = await this.#newestEvent();
     const events = this.#control.events(newest, this.#stop.signal);
-    let next = events.next();
+    const following = (): Promise<IteratorResult<Occurrence>> => {
+      const next = events.next();
+      // It is awaited later, or not at all when the daemon goes meanwhile: then its failure says nothing new.
+      next.catch(() => undefined);
+      return next;
+    };
+    let next = following();
     await this.#look();
     for (;;) {
       const { done, value } = await next;
       if (done === true) return;
-      next = events.next();
+      next = following();
       if (!telling.has(value.code) || (value.group !== undefined && value.group !== this.#group)) continue;
       this.#note(value);
       await this.#look();
@@ -109,7 +115,7 @@ export class RoleFollower {
     const view = this.#view(status, group);
     if (JSON.stringify(view) === JSON.stringify(this.#last)) return;
     this.#last = view;
-    this.#tell(view);
+    this.#say(view);
   }
 
   #view(status: Status, group: GroupStatus): RoleView {
@@ -136,11 +142,22 @@ export class RoleFollower {
     };
   }
 
+  /** What the program's own listeners throw is the program's, and must not pass for a daemon that does not answer. */
+  #say(view: RoleView | undefined): void {
+    try {
+      this.#tell(view);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
   #lost(): void {
     if (this.#stop.signal.aborted || this.#last === undefined) return;
     this.#last = undefined;
     this.#told = undefined;
-    this.#tell(undefined);
+    this.#say(undefined);
   }
 }
 
