@@ -142,9 +142,10 @@ export class Shadow extends EventEmitter<ShadowEvents> {
   start(): Promise<void> {
     this.#running = true;
     this.#roles.run().catch((error: unknown) => {
-      this.#started.reject(
-        new MirrorError('badOption', error instanceof Error ? error.message : String(error)),
-      );
+      const why = error instanceof Error ? error.message : String(error);
+      this.#started.reject(new MirrorError('badOption', why));
+      this.emit('trouble', why);
+      this.#yield();
     });
     void this.#handoff?.run(this.#control, this.#settings.group);
     return this.#started.promise;

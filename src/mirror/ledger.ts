@@ -57,9 +57,9 @@ export class CommitLedger {
     return this.#resolved;
   }
 
-  /** Every standby counts: what resolves is held by all. */
+  /** There is a standby, and every one counts: what resolves is held by all. */
   get mirrored(): boolean {
-    return [...this.#standings.values()].every(({ counts }) => counts);
+    return this.#standings.size > 0 && [...this.#standings.values()].every(({ counts }) => counts);
   }
 
   counts(standby: string): boolean {

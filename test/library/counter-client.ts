@@ -1,8 +1,8 @@
 /**
- * An ordinary client on a host: it increments one counter after the other, waits for each answer, connects again when its
+ * An ordinary client on a host: it increments counters, over a connection for each, waits for each answer, connects again when its
  * connection breaks, and remembers what it was told. It knows nothing of mirroring. Answers to `{"do": "report"}`.
  */
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
 export interface ClientOptions {
@@ -24,42 +24,36 @@ const counters: Record<string, { asked: number; answered: number; last: number }
 for (const key of options.keys) counters[key] = { asked: 0, answered: 0, last: 0 };
 const wentBack: string[] = [];
 let connections = 0;
-let turn = 0;
 
 /** A connection from which nothing comes is given up, and when one may be tried again, milliseconds. */
 const patienceMs = 500;
 const againMs = 20;
 
-function ask(socket: Socket): void {
-  const key = options.keys[turn++ % options.keys.length] ?? '';
-  const counter = counters[key];
-  if (counter !== undefined) counter.asked++;
-  socket.write(`${key}\n`);
-}
-
-function open(): void {
+/** One connection for each counter: the next question follows the answer. */
+function open(key: string, counter: { asked: number; answered: number; last: number }): void {
   const socket = connect(options.port, options.address);
+  const ask = (): void => {
+    counter.asked++;
+    socket.write(`${key}\n`);
+  };
   socket.setTimeout(patienceMs, () => socket.destroy());
   socket.on('error', () => undefined);
   socket.on('connect', () => {
     connections++;
-    ask(socket);
+    ask();
   });
-  socket.on('close', () => setTimeout(open, againMs));
+  socket.on('close', () => setTimeout(() => open(key, counter), againMs));
   createInterface({ input: socket })
     .on('error', () => undefined)
     .on('line', (line) => {
-      const [key = '', text = ''] = line.split(' ');
-      const [counter, value] = [counters[key], Number(text)];
-      if (counter !== undefined) {
-        if (value <= counter.last) wentBack.push(`${key}: ${value} after ${counter.last}`);
-        counter.answered++;
-        counter.last = value;
-      }
-      ask(socket);
+      const value = Number(line.split(' ')[1]);
+      if (value <= counter.last) wentBack.push(`${key}: ${value} after ${counter.last}`);
+      counter.answered++;
+      counter.last = value;
+      ask();
     });
 }
-open();
+for (const [key, counter] of Object.entries(counters)) open(key, counter);
 
 createInterface({ input: process.stdin })
   .on('line', (line) => {

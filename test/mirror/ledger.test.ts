@@ -66,3 +66,11 @@ test('what is resolved stays resolved when a standby that lags a little counts a
   ledger.held('redundant', 10);
   assert.equal(ledger.resolved, 10);
 });
+
+test('without any standby commits resolve at once, and are not called mirrored', () => {
+  for (const policy of ['wait', 'degrade'] as const) {
+    const ledger = new CommitLedger(policy, 1000);
+    ledger.issue(1, 0);
+    assert.deepEqual([ledger.resolved, ledger.mirrored], [1, false]);
+  }
+});
