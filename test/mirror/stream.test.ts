@@ -237,6 +237,46 @@ test('a standby whose program takes nothing stops the flow at its window', () =>
   assert.equal(world.resolved, world.source.head);
 });
 
+test('reconnecting does not make room that there is not', () => {
+  const world = new World({ ...usual, backlogBytesMax: 2_000_000 });
+  world.connect();
+  world.flow();
+  world.first.stuck = true;
+  for (let index = 0; index < 100; index++) world.commit([[`k${index}`, fill(10_000)]]);
+  for (let attempt = 0; attempt < 5; attempt++) {
+    world.connect();
+    world.flow();
+    world.connections.at(-1)?.cut();
+  }
+  const { queuedBytes, options } = world.first.sink;
+  assert.ok(queuedBytes <= options.windowBytes + options.commitBytesMax, `${queuedBytes} bytes wait`);
+  world.first.stuck = false;
+  world.settle();
+  world.connect();
+  world.flow();
+  assert.equal(world.resolved, world.source.head);
+});
+
+test('of two connections of one standby the newer one counts, and what the older one still brings does not', () => {
+  const world = new World();
+  const older = world.connect();
+  world.flow();
+  world.commit([['a', '1']]);
+  older.deliver('sink', Number.POSITIVE_INFINITY);
+  older.fill();
+  const newer = world.connect();
+  newer.deliver('source', Number.POSITIVE_INFINITY);
+  world.settle();
+  newer.deliver('sink', Number.POSITIVE_INFINITY);
+  world.settle();
+  newer.deliver('source', Number.POSITIVE_INFINITY);
+  assert.deepEqual([older.sink.ended, older.source.ended], ['superseded', 'superseded']);
+  older.deliver('source', Number.POSITIVE_INFINITY);
+  world.flow();
+  assert.equal(newer.source.ended, undefined);
+  assert.equal(world.resolved, world.source.head);
+});
+
 test('a commit may be larger than the window; one larger than agreed is refused', () => {
   const world = new World({ ...usual, backlogBytesMax: 2_000_000, commitBytesMax: 1_000_000 });
   world.connect();
