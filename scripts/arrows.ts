@@ -11,7 +11,10 @@ const root = join(import.meta.dirname, '..');
 const allowed: Record<string, { layers: readonly string[]; node: boolean; packages: readonly string[] }> = {
   wire: { layers: [], node: false, packages: [] },
   engine: { layers: ['wire'], node: false, packages: [] },
+  mirror: { layers: ['wire'], node: false, packages: [] },
   sim: { layers: ['engine', 'wire'], node: true, packages: [] },
+  link: { layers: ['mirror', 'wire'], node: true, packages: [] },
+  library: { layers: ['mirror', 'link', 'wire', 'api'], node: true, packages: [] },
   linux: { layers: ['wire'], node: true, packages: ['koffi'] },
   api: { layers: [], node: false, packages: [] },
   daemon: {

@@ -7,6 +7,8 @@
  *   POST /v1/switchover {group, to?}     -> {accepted: true} or Problem
  *   POST /v1/maintenance {group, on}     -> MaintenanceResult or Problem
  *   POST /v1/reload                      -> ReloadResult or Problem
+ *   GET  /v1/handoff?group=GROUP         -> one HandoffNotice per line, as planned switchovers come
+ *   POST /v1/handoff {group, id}         -> {accepted: true}: the state is handed over
  */
 
 export type Role =
@@ -50,6 +52,8 @@ export interface GroupStatus {
   readonly term: { readonly counter: number; readonly member: string };
   /** The member believed active, or null. */
   readonly active: string | null;
+  /** All of them, this one too. Of two terms with the same counter the higher `id` is the higher term. */
+  readonly members: readonly { readonly name: string; readonly id: number }[];
   readonly addresses: readonly string[];
   readonly interface: string;
   readonly healthy: boolean;
@@ -141,6 +145,9 @@ export interface PeerStatus {
     readonly up: boolean;
     readonly tether: boolean;
     readonly lastHeardUs: number | null;
+    /** This node's own address on the path, and the peer's. */
+    readonly localAddress: string;
+    readonly peerAddress: string;
   }[];
 }
 
@@ -155,6 +162,15 @@ export interface Occurrence {
   readonly group?: string;
   readonly peer?: string;
   readonly detail: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** A planned switchover begins as soon as every program that was told has answered, or `withinMs` after this. */
+export interface HandoffNotice {
+  readonly id: number;
+  readonly group: string;
+  /** Who is to be active; null: not known yet. */
+  readonly to: string | null;
+  readonly withinMs: number;
 }
 
 export interface ReloadResult {

@@ -10,6 +10,7 @@ import { loadConfig } from './config/load.ts';
 import type { ControlGroup, ResolvedConfig } from './config/resolve.ts';
 import { type Journal, monotonicUs } from './events/journal.ts';
 import type { OccurrenceRing } from './events/ring.ts';
+import { HandoffDesk } from './handoff.ts';
 import type { ControlSurface } from './http/surface.ts';
 import { Maintenance, refusePinned } from './maintenance.ts';
 import { planReload } from './reload.ts';
@@ -38,6 +39,7 @@ export interface ControlPlaneParts {
 
 export class ControlPlane implements ControlSurface {
   readonly ring: OccurrenceRing;
+  readonly handoffs: HandoffDesk = new HandoffDesk();
   readonly #parts: ControlPlaneParts;
   readonly #journal: Journal;
   readonly #health: HealthWatch;
@@ -76,6 +78,11 @@ export class ControlPlane implements ControlSurface {
   /** How long a planned switchover may take, as the configuration that runs now says, milliseconds. */
   get switchoverTimeoutMs(): number {
     return this.#config.reactor.engine.switchoverTimeoutUs / 1000;
+  }
+
+  /** How long programs may delay a stop, milliseconds; 0 when none wants to be told. */
+  get handoffMs(): number {
+    return this.handoffs.followed ? this.#config.control.handoffMs : 0;
   }
 
   /** A message of the reactor, except those that are about its life. */
@@ -150,7 +157,23 @@ export class ControlPlane implements ControlSurface {
         detail: { to: to ?? null },
       },
     );
-    this.#parts.post({ kind: 'switchover', group: group.id, target });
+    void this.#handOver(groupName, to ?? null).then(() =>
+      this.#parts.post({ kind: 'switchover', group: group.id, target }),
+    );
+  }
+
+  requireGroup(name: string): void {
+    this.#groupOf(name);
+  }
+
+  /** Before an orderly stop: programs of every group may hand over. Resolves when they have, or after `handoffMs`. */
+  async handOverAll(): Promise<void> {
+    await Promise.all(this.#config.control.groups.map(({ name }) => this.#handOver(name, null)));
+  }
+
+  async #handOver(group: string, to: string | null): Promise<void> {
+    if (await this.handoffs.prepare(group, to, this.#config.control.handoffMs)) return;
+    this.#journal.say('handoffLate', `${group}: a program did not hand its state over in time`, { group });
   }
 
   async maintenance(groupName: string, on: boolean): Promise<MaintenanceResult> {

@@ -123,6 +123,7 @@ class Life {
       this.#plane.stopChecks();
       if (this.#server.listening) rmSync(socket, { force: true });
       this.#journal.ring.end();
+      this.#plane.handoffs.end();
       await closeServer(this.#server);
       await this.#link?.end();
       this.#plane.close();
@@ -192,8 +193,8 @@ class Life {
       return;
     }
     this.#journal.say('stopping', `${signal}: handing over, then ending; once more ends at once`);
-    this.#link?.post({ kind: 'stop' });
-    const limitMs = this.#plane.switchoverTimeoutMs + stopMarginMs;
+    void this.#plane.handOverAll().then(() => this.#link?.post({ kind: 'stop' }));
+    const limitMs = this.#plane.handoffMs + this.#plane.switchoverTimeoutMs + stopMarginMs;
     this.#stopTimer = setTimeout(() => this.#failed(`it did not stop within ${limitMs / 1000} s`), limitMs);
   }
 }

@@ -20,7 +20,10 @@ const live: readonly Aspect[] = [
   ['heartbeat', ({ reactor: { engine } }) => [engine.heartbeatIntervalUs, engine.missCount]],
   ['startup', ({ reactor: { engine: e } }) => [e.startupGraceUs, e.probeUs, e.silentPortUs]],
   ['announce', ({ reactor: { engine } }) => [engine.announceScheduleUs, engine.defendIntervalUs]],
-  ['switchover', ({ reactor: { engine } }) => [engine.drainUs, engine.switchoverTimeoutUs]],
+  [
+    'switchover',
+    ({ reactor: { engine }, control }) => [engine.drainUs, engine.switchoverTimeoutUs, control.handoffMs],
+  ],
   ['damping', ({ reactor: { engine } }) => engine.damping],
   ['proxy', ({ reactor: { engine } }) => [engine.registrationUs, engine.stragglersUs]],
 ];
@@ -106,7 +109,12 @@ function merge(running: ResolvedConfig, wanted: ResolvedConfig): ResolvedConfig 
   });
   return {
     reactor: { ...running.reactor, engine },
-    control: { ...running.control, logLevel: wanted.control.logLevel, groups },
+    control: {
+      ...running.control,
+      logLevel: wanted.control.logLevel,
+      handoffMs: wanted.control.handoffMs,
+      groups,
+    },
   };
 }
 

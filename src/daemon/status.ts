@@ -8,7 +8,7 @@ import type {
   VoteStatus,
 } from '../api/types.ts';
 import { MemberState } from '../wire/control/message.ts';
-import type { ReactorStatus } from './bridge.ts';
+import type { PathLink, ReactorStatus } from './bridge.ts';
 import type { HealthWatch } from './checks/health.ts';
 import type { ControlGroup, ControlProxied, Names, ResolvedConfig } from './config/resolve.ts';
 import { memberName } from './events/names.ts';
@@ -42,7 +42,7 @@ export function assembleStatus(
     groups: control.groups.flatMap((group) => groupStatus(reactor, group, control.names, health)),
     proxied: control.proxied.flatMap((group) => proxiedStatus(reactor, group, control.names)),
     votes: reactor.votes.map((vote) => voteStatus(vote, control.names)),
-    peers: reactor.peers.map((peer) => peerStatus(peer, control.names)),
+    peers: reactor.peers.map((peer) => peerStatus(peer, config)),
     refused: reactor.refused,
     lateness: { lastUs: reactor.lateLastUs, maxUs: reactor.lateMaxUs },
   };
@@ -70,6 +70,9 @@ function groupStatus(
       role: state.state,
       term: { counter: state.termCounter, member: names.members.get(state.termMember) ?? '' },
       active: state.active === 0 ? null : memberName(names, state.active),
+      members: [...names.members]
+        .filter(([, name]) => group.members.includes(name))
+        .map(([id, name]) => ({ name, id })),
       addresses: group.addresses,
       interface: group.interface,
       healthy: state.healthy,
@@ -154,7 +157,12 @@ function voteStatus(vote: ReactorStatus['votes'][number], names: Names): VoteSta
   };
 }
 
-function peerStatus(peer: ReactorStatus['peers'][number], names: Names): PeerStatus {
+function peerStatus(
+  peer: ReactorStatus['peers'][number],
+  { control: { names }, reactor }: ResolvedConfig,
+): PeerStatus {
+  const linkOf = (path: number): PathLink | undefined =>
+    reactor.paths.find((link) => link.peer === peer.id && link.path === path);
   return {
     name: memberName(names, peer.id),
     up: peer.up,
@@ -163,6 +171,8 @@ function peerStatus(peer: ReactorStatus['peers'][number], names: Names): PeerSta
       up: path.up,
       tether: path.tether,
       lastHeardUs: path.lastHeardUs === 0 ? null : path.lastHeardUs,
+      localAddress: linkOf(path.id)?.localAddress ?? '',
+      peerAddress: linkOf(path.id)?.peerAddress ?? '',
     })),
   };
 }

@@ -32,6 +32,7 @@ function member(name: string, role: GroupStatus['role'], proxy: string, register
     role,
     term,
     active: 'primary',
+    members: [],
     addresses: [],
     interface: 'seg0',
     healthy: true,
@@ -94,7 +95,7 @@ test('what is missing is said', () => {
 test('a daemon that is silent, a peer that is not heard, a cable without a tether', () => {
   const without = viewOf(plan, new Map(good.slice(0, 3).map((s) => [s.node, s])));
   assert.match(without.why, /proxy-b does not answer/);
-  const path = { name: 'seg-b', up: true, tether: false, lastHeardUs: 1 };
+  const path = { name: 'seg-b', up: true, tether: false, lastHeardUs: 1, localAddress: '', peerAddress: '' };
   const peer = (up: boolean, paths: PeerStatus['paths']): Status => ({
     ...proxy('proxy-b', null),
     peers: [{ name: 'redundant', up, paths }],

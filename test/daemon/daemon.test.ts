@@ -184,6 +184,10 @@ test('status joins the reactor’s numbers with names', async (context) => {
       role: 'active',
       term: { counter: 7, member: 'primary' },
       active: 'primary',
+      members: [
+        { name: 'primary', id: 1 },
+        { name: 'redundant', id: 2 },
+      ],
       addresses: ['192.0.2.10', '2001:db8:0:1::10'],
       interface: 'lan0',
       healthy: true,
@@ -200,8 +204,22 @@ test('status joins the reactor’s numbers with names', async (context) => {
       name: 'redundant',
       up: true,
       paths: [
-        { name: 'cable', up: true, tether: true, lastHeardUs: 99 },
-        { name: 'lan', up: false, tether: false, lastHeardUs: null },
+        {
+          name: 'cable',
+          up: true,
+          tether: true,
+          lastHeardUs: 99,
+          localAddress: '198.51.100.1',
+          peerAddress: '198.51.100.2',
+        },
+        {
+          name: 'lan',
+          up: false,
+          tether: false,
+          lastHeardUs: null,
+          localAddress: '192.0.2.1',
+          peerAddress: '192.0.2.2',
+        },
       ],
     },
   ]);

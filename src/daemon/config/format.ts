@@ -14,7 +14,12 @@ export interface ConfigFile {
   readonly startup: { readonly graceMs: number; readonly probeMs: number; readonly silentPortMs: number };
   readonly realtime: { readonly fifoPriority: number } | false;
   readonly announce: { readonly scheduleMs: readonly number[]; readonly defendIntervalMs: number };
-  readonly switchover: { readonly drainMs: number; readonly timeoutMs: number; readonly holdBytes: number };
+  readonly switchover: {
+    readonly drainMs: number;
+    readonly timeoutMs: number;
+    readonly handoffMs: number;
+    readonly holdBytes: number;
+  };
   readonly proxy: ProxySettings;
   readonly damping: DampingSettings;
   readonly strict: StrictSettings;

@@ -33,6 +33,8 @@ export interface ControlConfig {
   /** Path of the control socket. */
   readonly socket: string;
   readonly logLevel: LogLevel;
+  /** How long programs may take to hand over before a planned switchover, milliseconds. */
+  readonly handoffMs: number;
   /** Groups this node is a member of. */
   readonly groups: readonly ControlGroup[];
   /** Groups this node is a proxy of. */
@@ -101,6 +103,7 @@ export function resolve(file: ConfigFile, keys: readonly string[]): ResolvedConf
       stateDir: file.stateDir ?? `/var/lib/understudy/${file.node}`,
       socket: file.control ?? defaultSocket(file.node),
       logLevel: file.log.level,
+      handoffMs: file.switchover.handoffMs,
       groups: own.map(([name, group]) => ({
         ...controlGroup(file, name, group),
         checks: group.checks,

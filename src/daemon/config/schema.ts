@@ -195,6 +195,7 @@ const top = mapping({
     mapping({
       drainMs: v.optional(range(milliseconds, 0, 10_000), 5),
       timeoutMs: v.optional(range(milliseconds, 10, 600_000), 1000),
+      handoffMs: v.optional(range(milliseconds, 0, 600_000), 1000),
       holdBytes,
     }),
     {},

@@ -30,6 +30,7 @@ export type ControlCode =
   | 'switchoverAsked'
   | 'maintenanceLost'
   | 'maintenanceNotKept'
+  | 'handoffLate'
   | 'reloaded'
   | 'reloadRefused'
   | 'connectionsRemain'
@@ -69,6 +70,11 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
   check: kind('info', 'a check turned healthy or unhealthy (warn), or ran for the first time', ''),
   health: kind('info', 'the sum of a group’s checks changed; unhealthy (warn) makes this member faulted', ''),
   switchoverAsked: kind('info', 'an operator asked for a planned switchover', ''),
+  handoffLate: kind(
+    'warn',
+    'a program did not hand its state over in time; the switchover begins without it',
+    'see why the program is slow, or raise switchover.handoffMs',
+  ),
   reloaded: kind(
     'info',
     'the configuration was read again and taken over',

@@ -5,6 +5,7 @@ import { CodedError, describeFailure, failureKinds } from '../../api/errors.ts';
 import type { Problem } from '../../api/types.ts';
 import { UsageError } from '../errors.ts';
 import { streamEvents } from './events.ts';
+import { streamNotices } from './notices.ts';
 import type { ControlSurface } from './surface.ts';
 
 /** The most a request's body may have, bytes. */
@@ -21,6 +22,10 @@ const resources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   },
   '/v1/switchover': { POST: switchover },
   '/v1/maintenance': { POST: maintenance },
+  '/v1/handoff': {
+    GET: async (surface, request, response) => streamNotices(surface, queryOf(request), response),
+    POST: handedOver,
+  },
   '/v1/reload': {
     POST: async (surface, _request, response) => answer(response, 200, surface.reload()),
   },
@@ -92,6 +97,21 @@ async function maintenance(
     );
   }
   answer(response, 200, await surface.maintenance(parsed.output.group, parsed.output.on));
+}
+
+const handoffReport = v.strictObject({ group: v.string(), id: v.pipe(v.number(), v.integer()) });
+
+async function handedOver(
+  surface: ControlSurface,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const parsed = v.safeParse(handoffReport, await readJson(request));
+  if (!parsed.success) {
+    throw new UsageError('the request does not say which handoff', 'send {"group": NAME, "id": NUMBER}');
+  }
+  surface.requireGroup(parsed.output.group);
+  answer(response, 202, { accepted: surface.handoffs.done(parsed.output.group, parsed.output.id) });
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

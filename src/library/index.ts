@@ -1,0 +1,24 @@
+/** What the package `understudy` offers to authors of programs: docs/MIRRORING.md. */
+import type { ShadowOptions } from './options.ts';
+import { Shadow } from './shadow.ts';
+
+/**
+ * A program's state, mirrored to the program on the standby. Add kinds of state, then `start`. Throws MirrorError
+ * `badOption`.
+ */
+export function shadow(options: ShadowOptions): Shadow {
+  return new Shadow(options);
+}
+
+export type { Claim } from '../mirror/sink.ts';
+export type { StandbyView } from '../mirror/source.ts';
+export type { MirroredCell } from './cell.ts';
+export { MirrorError, type MirrorErrorCode } from './errors.ts';
+export type { HandoffOptions } from './handoff.ts';
+export type { MirroredLog } from './log.ts';
+export type { MirroredMap } from './map.ts';
+export type { ShadowOptions } from './options.ts';
+export type { GuardedSocket } from './output.ts';
+export type { MirroredRegion } from './region.ts';
+export type { Activation, Shadow, ShadowEvents } from './shadow.ts';
+export type { Resolution } from './waiters.ts';
