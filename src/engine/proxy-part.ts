@@ -46,6 +46,7 @@ export class ProxyPart {
   /** Where stragglers are sent. */
   #place: NodeId | 0 = 0;
   #deserted = false;
+  #lapsed = false;
 
   constructor(context: Context, whereabouts: Whereabouts) {
     this.#context = context;
@@ -88,6 +89,11 @@ export class ProxyPart {
   /** Silent while it is in doubt whether another place has taken over. */
   get hushed(): boolean {
     return this.#hush.at !== undefined;
+  }
+
+  /** Silent since the kernel ended our lease: what is read now may have waited for as long as we stood still. */
+  get lapsed(): boolean {
+    return this.hushed && this.#lapsed;
   }
 
   /** We fell silent with nobody in our place yet: what hosts still send here is sent on when somebody takes over. */
@@ -146,6 +152,7 @@ export class ProxyPart {
 
   /** Another place may have taken over and its word to us be late: two must not answer. If it has not, we go on. */
   hush(): void {
+    this.#lapsed = false;
     this.announcer.cancel();
     this.presence.answer(false);
     this.#hush.arm(later(this.#context.now, slotUs(this.#context.config)));
@@ -162,6 +169,7 @@ export class ProxyPart {
     this.#context.report({ code: 'leaseLost', group: this.id });
     this.#silence();
     this.#desert('leaseLost');
+    this.#lapsed = true;
     this.#hush.arm(later(this.#context.now, slotUs(this.#context.config)));
   }
 

@@ -247,7 +247,7 @@ export class ProxyServer {
     const term = standing?.term ?? noTerm;
     const drains = standing?.state === MemberState.draining;
     const same = active === part.client && compareTerms(term, part.term) === 0;
-    if (same && part.hushed) return;
+    if ((same && part.hushed) || part.lapsed) return;
     if (part.open) {
       if (same && (part.state === 'serving' || drains)) return;
       part.serveNext(active, term);

@@ -308,7 +308,8 @@ export class Switchover {
     member.closeFence();
     member.lastActive = context.config.self;
     this.#count(why);
-    member.enter(context.stopping ? 'stopped' : 'faulted', why);
+    // The checks may have passed again while the successor did not answer.
+    member.enter(context.stopping ? 'stopped' : member.healthy ? 'standby' : 'faulted', why);
   }
 
   /** What no operator wished was a fall. */

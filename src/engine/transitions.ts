@@ -40,7 +40,7 @@ export const transitions: readonly Transition[] = [
   {
     from: 'draining',
     to: 'standby',
-    when: 'the role was given up to the successor, a higher term, or a lost lease',
+    when: 'the role was given up to the successor, a higher term, a lost lease, or checks that pass again by now',
   },
   {
     from: 'draining',
