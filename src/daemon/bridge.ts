@@ -100,6 +100,8 @@ export type FromReactor =
 export type ReactorReport =
   | { readonly code: 'carrier'; readonly interface: string; readonly up: boolean }
   | { readonly code: 'foreignClaim'; readonly group: GroupId; readonly address: string; readonly mac: string }
+  /** Another machine, at this address, says that it is this node. */
+  | { readonly code: 'twin'; readonly node: NodeId; readonly address: string }
   | { readonly code: 'restored'; readonly what: string }
   | { readonly code: 'lapse'; readonly lateUs: number }
   | { readonly code: 'trouble'; readonly operation: string; readonly message: string };

@@ -107,7 +107,7 @@ export class Reactor {
       claimed: (group, member) => this.#feed({ kind: 'claim', group, member }),
       report: (report) => this.#outbox.report(report),
     });
-    this.#paths = new Paths(config, boot.nonce);
+    this.#paths = new Paths(config, boot.nonce, (report) => this.#outbox.report(report));
     // The grace begins now: making devices, tables and rehearsals may have taken a second.
     this.#now = instant(monotonicUs());
     this.#engine = new Engine(
