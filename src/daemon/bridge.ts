@@ -123,6 +123,8 @@ export type ReactorReport =
       /** Claims since the last report of this MAC with this address. */
       readonly count: number;
     }
+  /** Another machine, at this address, says that it is this node. */
+  | { readonly code: 'twin'; readonly node: NodeId; readonly address: string }
   | { readonly code: 'restored'; readonly what: string }
   | { readonly code: 'lapse'; readonly lateUs: number }
   | { readonly code: 'trouble'; readonly operation: string; readonly message: string };

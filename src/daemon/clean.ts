@@ -1,10 +1,10 @@
 /** `understudy clean`: removes what a crash leaves behind: the fence, on purpose, and rules and routes without effect. */
 import { OperationError } from '../linux/errors.ts';
 import { Fence } from '../linux/fence/fence.ts';
-import { interfaceIndex } from '../linux/interfaces.ts';
+import { findInterface } from '../linux/interfaces.ts';
 import { NftablesSocket } from '../linux/nftables/socket.ts';
 import { RouteSocket } from '../linux/route/socket.ts';
-import { tunDevice } from './devices.ts';
+import { rehearsal, tunDevice } from './devices.ts';
 import { isTableOf, removeRouting } from './routing/tables.ts';
 
 const prefix = 'understudy-';
@@ -20,8 +20,8 @@ export function cleanRemains(): Cleaned {
   const removed: string[] = [];
   const kept: string[] = [];
   for (const name of fences()) {
-    if (lives(name.slice(prefix.length))) kept.push(name);
-    else removed.push(...Fence.clean(name));
+    if (lives(name.slice(prefix.length)) || !removes(name)) kept.push(name);
+    else removed.push(name);
   }
   removed.push(...cleanRouting(kept.map((name) => name.slice(prefix.length))));
   return { removed, kept };
@@ -52,13 +52,18 @@ function fences(): ReadonlySet<string> {
   }
 }
 
-/** The device with the addresses goes with its process. */
-function lives(instance: string): boolean {
+/** False: a process that lives owns it, and nobody else may remove it. */
+function removes(name: string): boolean {
   try {
-    interfaceIndex(tunDevice(instance));
+    Fence.clean(name);
     return true;
   } catch (error) {
-    if (error instanceof OperationError && error.errno === 'ENODEV') return false;
+    if (error instanceof OperationError && error.errno === 'EPERM') return false;
     throw error;
   }
+}
+
+/** The device with the addresses goes with its process. */
+function lives(instance: string): boolean {
+  return findInterface(tunDevice(instance.replace(rehearsal, ''))) !== undefined;
 }

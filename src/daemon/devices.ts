@@ -9,3 +9,6 @@ export function tunDevice(instance: string): string {
 export function holdDevice(instance: string): string {
   return `ush${instance}`;
 }
+
+/** What the name of a daemon's instance ends in while it rehearses at its start, behind a fence of its own. */
+export const rehearsal = '-rehearsal';

@@ -1,8 +1,10 @@
 /** The control plane's end of the worker that runs the reactor. */
 import { Worker } from 'node:worker_threads';
+import { CodedError } from '../api/errors.ts';
 import { createEventFd, signalEventFd } from '../linux/eventfd.ts';
-import { interfaceIndex } from '../linux/interfaces.ts';
+import { findInterface, interfaceIndex } from '../linux/interfaces.ts';
 import type { BootRecord, FromReactor, ReactorConfig, ToReactor } from './bridge.ts';
+import { tunDevice } from './devices.ts';
 import { raiseThreads } from './steadiness.ts';
 
 export interface ReactorStart {
@@ -29,6 +31,7 @@ const endTimeoutMs = 500;
 
 export const startReactorWorker: StartReactor = (start, listener) => {
   requireInterfaces(start.config);
+  requireNobody(start.config);
   const eventFd = createEventFd();
   if (start.config.fifoPriority > 0) raiseThreads();
   const entry = import.meta.url.endsWith('.ts') ? './reactor/worker.ts' : './reactor/worker.js';
@@ -63,6 +66,20 @@ export const startReactorWorker: StartReactor = (start, listener) => {
     },
   };
 };
+
+/**
+ * A second daemon with the same cluster and node, whatever its state directory and socket. Said here for its own sake: the
+ * reactor, too, gets no further than this device (`reactor/groups.ts`).
+ */
+function requireNobody({ instance }: ReactorConfig): void {
+  const device = tunDevice(instance);
+  if (findInterface(device) === undefined) return;
+  throw new CodedError(
+    'alreadyRunning',
+    `another daemon of this cluster and node runs on this machine: it has the device ${device}`,
+    'stop it first, or give this one a node of its own',
+  );
+}
 
 /** An interface that does not exist is the commonest mistake: it is said before anything is started. */
 function requireInterfaces({ paths, groups }: ReactorConfig): void {

@@ -179,8 +179,10 @@ export class Engine {
         detector.tether(event, now);
         break;
       case 'leaseLost':
-        if (event.group !== undefined) this.#groups.get(event.group)?.leaseLost();
-        else for (const part of [...this.#groups.values(), ...this.#proxies.values()]) part.leaseLost();
+        if (event.group !== undefined) {
+          this.#groups.get(event.group)?.leaseLost();
+          this.#proxies.get(event.group)?.leaseLost();
+        } else for (const part of [...this.#groups.values(), ...this.#proxies.values()]) part.leaseLost();
         break;
       case 'termsReserved':
         terms.reserved(event.ceiling);

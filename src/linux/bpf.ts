@@ -1,13 +1,18 @@
 /**
- * Classic BPF programs for packet sockets: the kernel drops what nobody here wants to see before it wakes anybody.
+ * Classic BPF programs for sockets: the kernel drops what nobody here wants to see before it wakes anybody.
  * Source: Documentation/networking/filter.rst of the kernel.
  */
+import { pinned, writePointer } from './ffi.ts';
+
+export const SO_ATTACH_FILTER = 26;
 
 /** A program as `struct sock_filter` instructions, 8 bytes each. */
 export interface SocketFilter {
   readonly instructions: Uint8Array;
 }
 
+/** `struct sock_fprog`. */
+const programLength = 16;
 const loadHalf = 0x28;
 const loadByte = 0x30;
 const loadWord = 0x20;
@@ -64,6 +69,28 @@ export function trafficFilter(): SocketFilter {
     { equals: 0x0180_c200, yes: 'drop', no: 'next' },
     { equals: 0x0100_0ccc, yes: 'drop', no: 'pass' },
   ]);
+}
+
+/**
+ * For a netlink socket: passes messages that another netlink socket than `portId` caused (`nl_pid` of the first one, at
+ * byte 12, in the machine's order, which is little-endian).
+ */
+export function foreignMessages(portId: number): SocketFilter {
+  const bigEndian = Buffer.alloc(4);
+  bigEndian.writeUInt32LE(portId);
+  return assemble([
+    { load: loadWord, at: 12 },
+    { equals: bigEndian.readUInt32BE(), yes: 'drop', no: 'pass' },
+  ]);
+}
+
+/** What SO_ATTACH_FILTER takes: `struct sock_fprog`, with the instructions it points at behind it in the same memory. */
+export function filterProgram({ instructions }: SocketFilter): Uint8Array {
+  const program = pinned(programLength + instructions.length);
+  program.set(instructions, programLength);
+  program.writeUInt16LE(instructions.length / 8, 0);
+  writePointer(program, 8, program, programLength);
+  return program.subarray(0, programLength);
 }
 
 /** The steps, then an instruction that passes the whole frame, then one that drops it. */

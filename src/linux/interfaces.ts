@@ -27,6 +27,16 @@ export function interfaceIndex(name: string): number {
   return ask('find interface', name, SIOCGIFINDEX).readInt32LE(nameLength);
 }
 
+/** The index, or undefined when there is no such interface. */
+export function findInterface(name: string): number | undefined {
+  try {
+    return interfaceIndex(name);
+  } catch (error) {
+    if (error instanceof OperationError && error.errno === 'ENODEV') return undefined;
+    throw error;
+  }
+}
+
 /** The hardware address; all zero on `lo` and on devices that have none. Throws as `interfaceIndex` does. */
 export function interfaceMac(name: string): MacAddress {
   return readMac(ask('read hardware address', name, SIOCGIFHWADDR), nameLength + 2);

@@ -3,25 +3,23 @@
  * speaks them. Frames sent pass the egress fence like everything else (PACKET_QDISC_BYPASS would go around it).
  */
 import { formatMac, type MacAddress, writeMac } from '../wire/address.ts';
-import type { SocketFilter } from './bpf.ts';
+import { filterProgram, SO_ATTACH_FILTER, type SocketFilter } from './bpf.ts';
 import { monotonicUs, realtimeUs } from './clock.ts';
 import { EMSGSIZE } from './errno.ts';
 import { OperationError } from './errors.ts';
-import { closeDescriptor, pinned, writePointer } from './ffi.ts';
+import { closeDescriptor } from './ffi.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { Messages } from './messages.ts';
 import { Construction, interactive, SO_PRIORITY, SOCK_RAW, SOL_SOCKET, setOption } from './socket.ts';
 
 const AF_PACKET = 17;
 const SOL_PACKET = 263;
-const SO_ATTACH_FILTER = 26;
 /** The option, and the kind of control message it asks for. */
 const SO_TIMESTAMPNS = 35;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_MULTICAST = 0;
 const ETH_P_ALL = 3;
-const programLength = 16;
 const slots = 32;
 const bufferBytes = 1 << 20;
 /** A frame of the usual MTU with its header, and room to spare. */
@@ -161,13 +159,4 @@ export class PacketSocket {
   close(): void {
     closeDescriptor(this.fd);
   }
-}
-
-/** `struct sock_fprog`, with the instructions it points at behind it in the same memory. */
-function filterProgram({ instructions }: SocketFilter): Uint8Array {
-  const program = pinned(programLength + instructions.length);
-  program.set(instructions, programLength);
-  program.writeUInt16LE(instructions.length / 8, 0);
-  writePointer(program, 8, program, programLength);
-  return program.subarray(0, programLength);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReactorConfig } from '../../src/daemon/bridge.ts';
+import type { ReactorConfig, ReactorReport } from '../../src/daemon/bridge.ts';
 import { Paths } from '../../src/daemon/reactor/paths.ts';
 import { UdpSocket } from '../../src/linux/udp-socket.ts';
 import { type IpAddress, parseIp } from '../../src/wire/address.ts';
@@ -41,7 +41,10 @@ const link = {
   tether: false,
   hops: 0,
 };
-const config = { engine: { self: 1 }, cluster, keys: [key], paths: [link] } as unknown as ReactorConfig;
+const engine = { self: 1, peers: [{ id: 2 }] };
+const config = { engine, cluster, keys: [key], paths: [link] } as unknown as ReactorConfig;
+const reports: ReactorReport[] = [];
+const report = (one: ReactorReport): void => void reports.push(one);
 
 /** A peer that says what the test wants; `peer.say` returns what was believed of it. */
 const sockets = {
@@ -100,7 +103,7 @@ function judge(
   return { believed, counted };
 }
 
-const paths = new Paths(config, ourBoot);
+const paths = new Paths(config, ourBoot, report);
 
 test('what passes all five gates is believed, once', () => {
   assert.deepEqual(judge(paths, sealed({ sequence: 5 })), { believed: 1, counted: [] });
@@ -111,7 +114,7 @@ test('everything else is counted by its reason and changes nothing', () => {
   const cases: [string, Uint8Array][] = [
     ['forged', sealed({ sequence: 6 }, '22'.repeat(32))],
     ['foreignCluster', sealed({ sequence: 6, cluster: 78 })],
-    ['reflected', sealed({ sequence: 6, sender: 1, receiver: 2 })],
+    ['reflected', sealed({ sequence: 6, sender: 1, receiver: 2, senderBoot: ourBoot })],
     ['wrongPath', sealed({ sequence: 6, path: 2 })],
     ['notForUs', sealed({ sequence: 6, receiver: 3 })],
     ['short', Buffer.from('hello')],
@@ -119,10 +122,39 @@ test('everything else is counted by its reason and changes nothing', () => {
   for (const [reason, bytes] of cases) {
     assert.deepEqual(judge(paths, bytes), { believed: 0, counted: [reason] });
   }
+  assert.deepEqual(reports, []);
+});
+
+test('another machine that says it is we, or the peer, is reported with its address, and not again at once', () => {
+  const asWe = sealed({ sequence: 6, sender: 1, receiver: 2, senderBoot: 9 });
+  const asPeer = sealed({ sequence: 6, senderBoot: 9 });
+  assert.deepEqual(judge(paths, asWe), { believed: 0, counted: ['sameNode'] });
+  assert.deepEqual(judge(paths, asWe), { believed: 0, counted: ['sameNode'] });
+  assert.deepEqual(judge(paths, sealed({ sequence: 6 }, '22'.repeat(32)), sockets.far), {
+    believed: 0,
+    counted: ['unknownSender'],
+  });
+  const other = new Paths({ ...config, paths: [{ ...link, port: 7172 }] }, ourBoot, report);
+  const far = inPeer('peer', () =>
+    UdpSocket.open({ interface: 'far0', localAddress: address('198.51.100.3'), port: 7172 }),
+  );
+  for (const bytes of [asPeer, asPeer]) {
+    assert.equal(far.send(bytes, bytes.length, to, 7172), 0);
+    const [socket] = other.sockets();
+    assert.ok(socket !== undefined);
+    untilReady(socket.fd);
+    other.receive(socket, () => assert.fail('believed'));
+  }
+  other.close();
+  far.close();
+  assert.deepEqual(reports, [
+    { code: 'twin', node: 1, address: '198.51.100.2' },
+    { code: 'twin', node: 2, address: '198.51.100.3' },
+  ]);
 });
 
 test('a datagram from before our restart has the wrong echo: it introduces, and is not believed', () => {
-  const restarted = new Paths({ ...config, paths: [{ ...link, port: 7171 }] }, 3003);
+  const restarted = new Paths({ ...config, paths: [{ ...link, port: 7171 }] }, 3003, report);
   const peer = inPeer('peer', () =>
     UdpSocket.open({ interface: 'far0', localAddress: address('198.51.100.2'), port: 7171 }),
   );
@@ -149,7 +181,7 @@ test('an unknown sender, and one that a router stands before, are not heard', ()
 
 test('two keys: both open, so that a key can be changed one member at a time', () => {
   paths.close();
-  const both = new Paths({ ...config, keys: ['22'.repeat(32), key] }, ourBoot);
+  const both = new Paths({ ...config, keys: ['22'.repeat(32), key] }, ourBoot, report);
   const peer = inPeer('peer', () => open('198.51.100.2', 255));
   assert.deepEqual(judge(both, sealed({ sequence: 1 }), peer), { believed: 1, counted: [] });
   assert.deepEqual(judge(both, sealed({ sequence: 2 }, '22'.repeat(32)), peer), { believed: 1, counted: [] });

@@ -109,6 +109,11 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'a peer is not heard on any path, its process ended, or it said goodbye (info)',
     'check the peer',
   ),
+  twin: kind(
+    'error',
+    'another machine says that it is this node, or the peer: its configuration was copied with `node`, or it was cloned',
+    'stop the daemon on that machine, or give it a node of its own',
+  ),
   faultSeen: kind('warn', 'the first sign of a fault of a peer, before anything was decided', ''),
   transition: kind('info', 'this member’s role in a group changed', ''),
   announced: kind(

@@ -20,6 +20,7 @@ export function describeReport(report: AnyReport, names: Names): Description {
     case 'peerUp':
     case 'peerDown':
     case 'faultSeen':
+    case 'twin':
       return describePeer(report, names);
     case 'carrier':
     case 'restored':
@@ -31,9 +32,17 @@ export function describeReport(report: AnyReport, names: Names): Description {
   }
 }
 
-type PeerReport = Extract<AnyReport, { code: 'pathUp' | 'pathDown' | 'peerUp' | 'peerDown' | 'faultSeen' }>;
+type PeerReport = Extract<
+  AnyReport,
+  { code: 'pathUp' | 'pathDown' | 'peerUp' | 'peerDown' | 'faultSeen' | 'twin' }
+>;
 
 function describePeer(report: PeerReport, names: Names): Description {
+  if (report.code === 'twin') {
+    const node = memberName(names, report.node);
+    const { address } = report;
+    return { message: `another machine says it is ${node}: ${address}`, peer: node, detail: { address } };
+  }
   const peer = memberName(names, report.peer);
   const why = report.why;
   const detail = { why };

@@ -4,12 +4,15 @@
  * 0.4 ms warm.
  */
 import { Fence } from '../../linux/fence/fence.ts';
+import { readIpv4 } from '../../wire/address.ts';
 import type { GroupLink, ReactorConfig } from '../bridge.ts';
+import { rehearsal } from '../devices.ts';
 import { addressOf } from './paths.ts';
 import { Responder } from './responder.ts';
 
 /** The IPv4 dummy address (RFC 7600 §4.8) and one of the discard-only prefix (RFC 6666). */
 const nobodys = { ipv4: '192.0.0.8', ipv6: '100::8' };
+const dummy = readIpv4(Uint8Array.of(192, 0, 0, 8), 0);
 const group = 1;
 const rounds = 60;
 
@@ -19,7 +22,7 @@ export function rehearseTakeover({ instance, leaseMs, groups }: ReactorConfig, d
   const ipv6 = groups.some((each) => each.addresses.some((address) => address.includes(':')));
   const addresses = ipv6 ? [nobodys.ipv4, nobodys.ipv6] : [nobodys.ipv4];
   const fence = Fence.arm({
-    instance: `${instance}-rehearsal`,
+    instance: `${instance}${rehearsal}`,
     leaseMs,
     groups: [{ id: group, interface: device, addresses: addresses.map(addressOf) }],
     ownDevices: [],
@@ -46,6 +49,9 @@ export function rehearseTakeover({ instance, leaseMs, groups }: ReactorConfig, d
     responder.answer(group, false);
     fence.yield(group);
   }
+  // What a switchover needs is found missing now, or never.
+  fence.divertTo(group, device);
+  fence.forwardTo(group, { v4: dummy });
   responder.close();
   fence.remove();
 }

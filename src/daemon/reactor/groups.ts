@@ -21,6 +21,8 @@ import { Router } from './router.ts';
 
 /** How long connections on an address that was given up are kept for the case that it is taken again, microseconds. */
 const connectionsKeptUs = 1_000_000;
+/** Whoever changes the fence more often than this costs it the role, microseconds. */
+const mendIntervalUs = 1_000_000;
 
 export class Groups {
   readonly lease: Lease;
@@ -35,10 +37,11 @@ export class Groups {
   readonly #active: Set<GroupId> = new Set();
   /** Groups given up, and when: the other thread ends the connections on their addresses. */
   readonly #yielded: Map<GroupId, number> = new Map();
+  #mendedUs: number = Number.NEGATIVE_INFINITY;
   /** Sockets of interfaces that are gone; closing one takes the kernel longer than a lease can wait. */
   readonly #graves: { close(): void }[] = [];
 
-  /** In this order: the fence, then the addresses, then who answers for them. */
+  /** In this order: the device, the fence, the addresses on the device, who answers for them. */
   constructor(config: ReactorConfig, told: ResponderListener, report: (report: ReactorReport) => void) {
     this.#report = report;
     this.#interfaces = new Set(
@@ -47,7 +50,7 @@ export class Groups {
       ),
     );
     this.#links = new Map(config.groups.map((link) => [link.id, link]));
-    this.#fence = Fence.arm({
+    this.#fence = Fence.open({
       instance: config.instance,
       leaseMs: config.leaseMs,
       groups: config.groups.map((link) => ({
@@ -59,7 +62,10 @@ export class Groups {
       waitingRoom: holdDevice(config.instance),
     });
     this.lease = new Lease(this.#fence, config.renewIntervalUs, config.leaseMs);
+    // The device first: one process has it, and only that one may replace the fence. Addresses come when that stands.
     this.#ownership = new Ownership(config);
+    this.#fence.arm();
+    this.#ownership.settle();
     const groupOf = new Map(
       config.groups.flatMap((link) => link.addresses.map((a) => [addressOf(a), link.id])),
     );
@@ -215,9 +221,24 @@ export class Groups {
     }
   }
 
+  /** Readable when somebody else changed the fence; undefined where the kernel lets nobody. */
+  get fenceDescriptor(): number | undefined {
+    return this.#fence.descriptor;
+  }
+
+  /** Mends what somebody else changed of the fence, in the turn in which it is heard. Returns the groups that lost their voice. */
+  mendFence(nowUs: number): readonly GroupId[] {
+    const by = this.#fence.changedBy();
+    if (by === undefined) return [];
+    const lost = this.lease.mend(nowUs - this.#mendedUs >= mendIntervalUs, monotonicUs);
+    this.#mendedUs = nowUs;
+    this.#report({ code: 'restored', what: `the fence, which ${by} changed` });
+    return lost;
+  }
+
   /** Once a second: somebody may have flushed the fence; sockets to close wait for a moment without a lease. */
   inspect(): void {
-    if (!this.#fence.isWhole()) {
+    if (this.#fence.descriptor !== undefined && !this.#fence.isWhole()) {
       this.#fence.rearm();
       this.#report({ code: 'restored', what: 'the fence, which somebody removed' });
     }

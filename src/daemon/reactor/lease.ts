@@ -12,6 +12,10 @@ export class Lease {
   readonly #intervalUs: number;
   readonly #leaseUs: number;
   #nextUs: number | undefined;
+  /** The kernel's lease runs from here on at the earliest. */
+  #grantedUs = Number.NEGATIVE_INFINITY;
+  /** Strict groups: when the kernel must have closed the fence. */
+  readonly #untilUs: Map<GroupId, number> = new Map();
 
   constructor(fence: Fence, intervalUs: number, leaseMs: number) {
     this.#fence = fence;
@@ -33,25 +37,54 @@ export class Lease {
    * groups, when the kernel must have closed it again.
    */
   acquire(group: GroupId, nowUs: number, clock: () => number, untilUs?: number): boolean {
-    const limit = untilUs === undefined ? undefined : this.#limit(untilUs, clock);
+    if (untilUs === undefined) this.#untilUs.delete(group);
+    else this.#untilUs.set(group, untilUs);
     // Between deciding and opening the process may have been stopped for any length of time: then the decision is void.
-    const opened = this.#fence.acquire(group, () => clock() - nowUs < this.#leaseUs, limit);
-    if (!opened) return false;
-    this.#nextUs = clock() + this.#intervalUs;
+    const isFresh = (): boolean => clock() - nowUs < this.#leaseUs;
+    if (!this.#fence.acquire(group, isFresh, this.#limitOf(group, clock))) return false;
+    this.#granted(nowUs, clock);
     return true;
   }
 
   /** Strict groups. False: the kernel had closed the fence before. */
   extend(group: GroupId, untilUs: number, clock: () => number): boolean {
-    const extended = this.#fence.extend(group, this.#limit(untilUs, clock));
-    if (extended) this.#nextUs = clock() + this.#intervalUs;
+    this.#untilUs.set(group, untilUs);
+    const beganUs = clock();
+    const extended = this.#fence.extend(group, () => this.#leftMs(untilUs, clock));
+    if (extended) this.#granted(beganUs, clock);
     else if (!this.#fence.holding) this.#nextUs = undefined;
     return extended;
   }
 
-  /** Milliseconds left, less by what the kernel may be told late. */
-  #limit(untilUs: number, clock: () => number): () => number {
-    return () => Math.floor((untilUs - clock()) / 1000) - heldUpMs;
+  /**
+   * Somebody else changed the fence: it is built anew, and opened again where the lease had not run out meanwhile
+   * (`keep`: false, never). Returns the groups that lost their voice.
+   */
+  mend(keep: boolean, clock: () => number): readonly GroupId[] {
+    const heldUs = this.#grantedUs;
+    const beganUs = clock();
+    const lost = this.#fence.mend(
+      () => keep && clock() - heldUs < this.#leaseUs,
+      (group) => this.#limitOf(group, clock),
+    );
+    if (this.#fence.holding) this.#granted(beganUs, clock);
+    else this.#nextUs = undefined;
+    return lost;
+  }
+
+  #granted(fromUs: number, clock: () => number): void {
+    this.#grantedUs = fromUs;
+    this.#nextUs = clock() + this.#intervalUs;
+  }
+
+  #limitOf(group: GroupId, clock: () => number): (() => number) | undefined {
+    const untilUs = this.#untilUs.get(group);
+    return untilUs === undefined ? undefined : () => this.#leftMs(untilUs, clock);
+  }
+
+  /** Less by what the kernel may be told late. */
+  #leftMs(untilUs: number, clock: () => number): number {
+    return Math.floor((untilUs - clock()) / 1000) - heldUpMs;
   }
 
   yield(group: GroupId): void {
@@ -69,6 +102,7 @@ export class Lease {
       return 'lost';
     }
     this.renewals++;
+    this.#grantedUs = nowUs;
     this.#nextUs = nowUs + this.#intervalUs;
     return 'held';
   }

@@ -54,23 +54,29 @@ export class Ownership {
   readonly #journal: SysctlJournal = new SysctlJournal();
   readonly #groups: Map<GroupId, { readonly link: GroupLink; readonly addresses: readonly IpAddress[] }>;
   readonly #active: Set<GroupId> = new Set();
+  readonly #interfaces: ReadonlySet<string>;
 
-  /** The fence is armed before this is called: an address never exists without it. */
+  /** Makes the device, without addresses. Throws OperationError (EBUSY): another process has it. */
   constructor(config: ReactorConfig) {
     this.#groups = new Map(
       config.groups
         .filter(({ role }) => role === 'member')
         .map((link) => [link.id, { link, addresses: link.addresses.map(addressOf) }]),
     );
-    this.quiet(interfacesOf(config));
+    this.#interfaces = interfacesOf(config);
     this.device = tunDevice(config.instance);
     this.#tun = Tun.open({ name: this.device, kind: 'tun' });
+    this.#index = interfaceIndex(this.device);
+  }
+
+  /** The addresses. The fence is armed before this is called: they never exist without it. */
+  settle(): void {
+    this.quiet(this.#interfaces);
     for (const [path, value] of quietDevice(
       this.device,
       [...this.#groups.values()].flatMap(({ addresses }) => addresses),
     ))
       writeSysctl(path, value);
-    this.#index = interfaceIndex(this.device);
     this.#route.batch([
       setAddrGenModeNone(this.#index),
       setLinkUp(this.#index),

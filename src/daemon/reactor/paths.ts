@@ -3,6 +3,7 @@
  * what leaves. Foreign bytes pass five gates in order: a known sender, its hop count, the HMAC, the format, freshness.
  * Each refusal is counted by its reason and has no other effect.
  */
+import { monotonicUs } from '../../linux/clock.ts';
 import { errnoName } from '../../linux/errno.ts';
 import { UdpSocket } from '../../linux/udp-socket.ts';
 import { type IpAddress, parseIp } from '../../wire/address.ts';
@@ -11,7 +12,8 @@ import { Freshness, hopsAllowed } from '../../wire/control/freshness.ts';
 import type { BootNonce, ControlMessage, NodeId, PathId } from '../../wire/control/message.ts';
 import { type Hmac, seal, sealLength, unseal } from '../../wire/control/seal.ts';
 import { hmacSha256 } from '../../wire/control/sha256.ts';
-import type { PathLink, ReactorConfig } from '../bridge.ts';
+import type { PathLink, ReactorConfig, ReactorReport } from '../bridge.ts';
+import { Twins } from './twins.ts';
 
 /** What a caller says; the path adds addresses, nonces and its counter. */
 export type Outgoing = Omit<
@@ -43,8 +45,10 @@ export class Paths {
   readonly #hmacs: readonly Hmac[];
   readonly #buffer: Uint8Array = new Uint8Array(controlLengthMax + sealLength);
   readonly #sockets: Map<string, UdpSocket> = new Map();
+  readonly #twins: Twins;
 
-  constructor(config: ReactorConfig, boot: BootNonce) {
+  constructor(config: ReactorConfig, boot: BootNonce, report: (report: ReactorReport) => void) {
+    this.#twins = new Twins(report);
     this.#config = config;
     this.#boot = boot;
     this.#hmacs = config.keys.map((hex) => hmacSha256(Buffer.from(hex, 'hex')));
@@ -64,7 +68,7 @@ export class Paths {
   receive(socket: UdpSocket, believed: Believed): boolean {
     const read = socket.receive((bytes, from, _port, ttl) => {
       const path = this.all.find((one) => one.socket === socket && one.peerAddress === from);
-      if (path === undefined) return this.count('unknownSender');
+      if (path === undefined) return this.#stranger(bytes, from);
       if (!hopsAllowed(ttl, path.link.hops)) return this.count('tooManyHops');
       const message = this.open(path, bytes);
       if (message !== undefined) believed(path, message);
@@ -86,8 +90,24 @@ export class Paths {
     }
     const judged = path.freshness.check(decoded.value);
     if (judged.verdict === 'believed') return decoded.value;
-    this.count(judged.verdict === 'refused' ? judged.reason : 'introduced');
+    const reason = judged.verdict === 'refused' ? judged.reason : 'introduced';
+    this.count(reason);
+    if (reason === 'sameNode' || path.freshness.contested)
+      this.#twins.heard(decoded.value.sender, path.peerAddress, monotonicUs());
     return undefined;
+  }
+
+  /** Not one of the addresses we know; but perhaps a node that we know, at another place. */
+  #stranger(bytes: Uint8Array, from: IpAddress): void {
+    this.count('unknownSender');
+    const nowUs = monotonicUs();
+    if (!this.#twins.curious(nowUs)) return;
+    const body = unseal(bytes, this.#hmacs);
+    const message = body.ok ? decodeControl(body.value) : body;
+    if (!message.ok || message.value.cluster !== this.#config.cluster) return;
+    const { sender } = message.value;
+    const { self, peers } = this.#config.engine;
+    if (sender === self || peers.some(({ id }) => id === sender)) this.#twins.heard(sender, from, nowUs);
   }
 
   /** Sends one datagram on one path. A failure is counted: the silence it makes is the peer's to notice. */

@@ -114,7 +114,7 @@ export class Reactor {
       feed: (event) => this.#feed(event),
       ask,
     });
-    this.#paths = new Paths(config, boot.nonce);
+    this.#paths = new Paths(config, boot.nonce, (report) => this.#outbox.report(report));
     // The grace begins now: making devices, tables and rehearsals may have taken a second.
     this.#now = instant(monotonicUs());
     this.#engine = new Engine(
@@ -127,6 +127,8 @@ export class Reactor {
     );
     this.#watch.readable(mailbox.descriptor, () => this.#readMailbox());
     this.#watch.readable(this.#surroundings.fd, () => this.#surroundings.receive());
+    const fence = this.#groups.fenceDescriptor;
+    if (fence !== undefined) this.#watch.readable(fence, () => this.#mendFence());
     const bound = { watch: this.#watch, groups: this.#groups, paths: this.#paths, tethers: this.#tethers };
     this.#bindings = new Bindings(bound, {
       believed: (path, message) => {
@@ -168,6 +170,8 @@ export class Reactor {
 
   #turn(ready: number, lateUs: number): void {
     this.#late = { lastUs: lateUs, maxUs: Math.max(lateUs, this.#late.maxUs) };
+    // First: where somebody removed the fence, a renewal would find no lease.
+    if (this.#groups.fenceDescriptor !== undefined) this.#mendFence();
     if (this.#groups.lease.renewIfDue(this.#now) === 'lost') {
       this.#outbox.report({ code: 'lapse', lateUs });
       this.#feed({ kind: 'leaseLost' });
@@ -184,6 +188,10 @@ export class Reactor {
     this.#arrived = false;
     if (this.#now >= this.#inspectAtUs) this.#inspect();
     this.#outbox.proceed(this.#now);
+  }
+
+  #mendFence(): void {
+    for (const group of this.#groups.mendFence(this.#now)) this.#feed({ kind: 'leaseLost', group });
   }
 
   /** Once a second: what nobody tells us about, and what was refused before. */

@@ -1,6 +1,7 @@
 /** What the fence stands around, and the names of its parts in the kernel. */
 import { type IpAddress, isIpv4 } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
+import { tickMs } from '../clock.ts';
 import type { Table } from '../nftables/request.ts';
 import { addressBytes } from '../route/requests.ts';
 
@@ -14,6 +15,8 @@ export interface FenceConfig {
   readonly ownDevices: readonly string[];
   /** Which of them is the TAP of the waiting room: what is written into it follows a group that is forwarded. */
   readonly waitingRoom?: string;
+  /** Only this process may change the tables, where the kernel knows that (Linux 6.9). Absent: true. */
+  readonly own?: boolean;
 }
 
 export interface FencedGroup {
@@ -26,6 +29,7 @@ export interface FencedGroup {
 export interface FenceTables {
   readonly netdev: Table;
   readonly inet: Table;
+  readonly arp: Table;
 }
 
 export const tablePrefix = 'understudy-';
@@ -42,21 +46,29 @@ export const sets = {
   /** The groups that have a voice. */
   held: 'held',
   alive: 'alive',
+  /** Elements that only measure how long something took; no rule looks for them. */
+  measured: 'measured',
+  /** In the arp table: every address. */
+  shared: 'shared',
 } as const;
 
 /** The element of `alive` that opens the fence. */
 export const lease: Uint8Array = Uint8Array.of(0, 0, 0, 1);
+/** The element of `measured`. */
+export const measure: Uint8Array = Uint8Array.of(0, 0, 0, 1);
 /**
- * How long the process may be held up between reckoning when a group's voice must end and the kernel's answer, two jiffies
- * at HZ=250, milliseconds. By so much the voice may last longer than reckoned.
+ * How long the process may be held up between reckoning when a group's voice must end and the kernel's answer,
+ * milliseconds: two ticks, by which timeouts are counted. By so much the voice may last longer than reckoned.
  */
-export const heldUpMs = 8;
-/** The element of `alive` that only measures how long a decision took; no rule looks for it. */
-export const arming: Uint8Array = Uint8Array.of(0, 0, 0, 2);
+export const heldUpMs: number = Math.max(8, Math.ceil(2 * tickMs()));
 
 export function tablesOf(instance: string): FenceTables {
   const name = `${tablePrefix}${instance}`;
-  return { netdev: { family: 'netdev', name }, inet: { family: 'inet', name } };
+  return {
+    netdev: { family: 'netdev', name },
+    inet: { family: 'inet', name },
+    arp: { family: 'arp', name },
+  };
 }
 
 /** A group's addresses as they stand in packets, by family. */

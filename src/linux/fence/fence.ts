@@ -5,56 +5,84 @@
  */
 import type { Ipv4Address, Ipv6Address } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
-import { OperationError } from '../errors.ts';
-import type { NftablesRequest } from '../nftables/request.ts';
+import { monotonicUs } from '../clock.ts';
+import { PreparedTransaction } from '../nftables/prepared.ts';
 import { NftablesSocket } from '../nftables/socket.ts';
-import { RouteSocket } from '../route/socket.ts';
-import { type FenceConfig, type FencedGroup, type FenceTables, heldUpMs, tablesOf } from './config.ts';
-import { chainsToCover } from './coverage.ts';
-import {
-  armDecision,
-  armReckoning,
-  close,
-  extension,
-  hold,
-  joinUntil,
-  open,
-  release,
-  renewal,
-} from './lease.ts';
-import { Redirections } from './redirection.ts';
-import { cleanFences, fenceIsWhole, inspectFence } from './remains.ts';
-import { Renewal } from './renewal.ts';
-import { buildFence, removeFence } from './ruleset.ts';
+import { Building } from './building.ts';
+import { type FenceConfig, type FencedGroup, heldUpMs, sets } from './config.ts';
+import { arm, armDecision, close, extension, hold, joinUntil, open, release, renewal } from './lease.ts';
+import { cleanFences, inspectFence } from './remains.ts';
+import type { Offer } from './ruleset.ts';
 
 export { type FenceConfig, heldUpMs } from './config.ts';
 
-/** Interfaces come and go between listing and covering them. */
-const attempts = 5;
-
 export class Fence {
   readonly #config: FenceConfig;
-  readonly #tables: FenceTables;
   readonly #nftables: NftablesSocket = NftablesSocket.open();
-  readonly #route: RouteSocket = RouteSocket.open();
-  readonly #renewal: Renewal;
-  readonly #redirections: Redirections;
+  readonly #building: Building;
   readonly #held: Map<GroupId, FencedGroup> = new Map();
-  /** Those of them whose voice ends by itself. */
-  readonly #limited: Set<GroupId> = new Set();
+  /** Those of them whose voice ends by itself: when the kernel has ended it at the latest, microseconds. */
+  readonly #ends: Map<GroupId, number> = new Map();
+  /** The same of the lease. */
+  #leaseEndUs = 0;
+  /** What is done thousands of times an hour. */
+  readonly #renewal: PreparedTransaction;
+  readonly #reckoning: PreparedTransaction;
+  readonly #extensions: Map<GroupId, PreparedTransaction> = new Map();
 
   private constructor(config: FenceConfig) {
     this.#config = config;
-    this.#tables = tablesOf(config.instance);
-    this.#renewal = new Renewal(this.#tables, config.leaseMs);
-    this.#redirections = new Redirections(this.#tables.netdev);
+    this.#building = new Building(config, this.#nftables);
+    const { tables } = this.#building;
+    this.#renewal = new PreparedTransaction(renewal(tables, config.leaseMs));
+    this.#reckoning = new PreparedTransaction(arm(tables, heldUpMs));
+  }
+
+  /** Nothing is in the kernel before `arm`. */
+  static open(config: FenceConfig): Fence {
+    return new Fence(config);
+  }
+
+  static arm(config: FenceConfig): Fence {
+    const fence = Fence.open(config);
+    fence.arm();
+    return fence;
   }
 
   /** Closed when it returns. Replaces what an earlier process of the same instance left behind. */
-  static arm(config: FenceConfig): Fence {
-    const fence = new Fence(config);
-    fence.#persist(() => fence.#rebuild());
-    return fence;
+  arm(): void {
+    this.#rebuild();
+  }
+
+  /** What of it the kernel knows. */
+  get offer(): Offer {
+    return this.#building.offer;
+  }
+
+  /** Readable when somebody else changed the tables; undefined where the kernel lets nobody (`own`). */
+  get descriptor(): number | undefined {
+    return this.#building.monitor?.fd;
+  }
+
+  /** Who changed the tables since it was asked last; undefined: nobody. To be followed by `mend`. */
+  changedBy(): string | undefined {
+    return this.#building.monitor?.receive();
+  }
+
+  /**
+   * Built anew, after somebody else changed it: closed, then opened for what was held before, as `acquire` does.
+   * Returns the groups that are not held any more.
+   */
+  mend(entitled: () => boolean, limitOf: (group: GroupId) => (() => number) | undefined): GroupId[] {
+    const before = [...this.#held.keys()];
+    this.#rebuild();
+    const limited = before.filter((id) => !this.#held.has(id));
+    if (this.holding && !this.#open([...this.#held.values()], entitled, heldUpMs)) {
+      this.#held.clear();
+      this.#close();
+      return before;
+    }
+    return limited.filter((id) => !this.acquire(id, entitled, limitOf(id)));
   }
 
   /**
@@ -62,16 +90,7 @@ export class Fence {
    * fence is it built anew, and then closed: the next renewal says 'lost'.
    */
   rearm(): void {
-    this.#persist(() => {
-      if (!this.isWhole()) return this.#rebuild();
-      const links = this.#route.links();
-      const covered = this.#nftables.chains(this.#tables.netdev);
-      this.#nftables.commit([
-        ...chainsToCover(this.#tables.netdev, this.#config, links, covered),
-        // Their devices may have come back under another index.
-        ...this.#redirections.requests(),
-      ]);
-    });
+    if (!this.#building.cover()) this.#rebuild();
   }
 
   /**
@@ -83,20 +102,30 @@ export class Fence {
   acquire(group: GroupId, entitled: () => boolean, limitMs?: () => number): boolean {
     if (this.#held.has(group)) return this.renew() === 'held';
     const fenced = this.#group(group);
-    const opened = this.holding ? this.#join(fenced, limitMs) : this.#open(fenced, entitled, limitMs);
-    if (!opened) return false;
-    this.#held.set(group, fenced);
-    if (limitMs !== undefined) this.#limited.add(group);
-    return true;
+    const measureMs = limitMs === undefined ? this.#config.leaseMs : heldUpMs;
+    const opened = this.holding
+      ? this.#join(fenced, limitMs)
+      : this.#open([fenced], entitled, measureMs, limitMs);
+    if (opened) this.#held.set(group, fenced);
+    return opened;
   }
 
-  /** False: the group's time, or the lease, had run out before. The group is not held any more then. */
+  /**
+   * False: the group's time, or the lease, had run out before, or the process was held up. The group is not held any more
+   * then.
+   */
   extend(group: GroupId, limitMs: () => number): boolean {
     const fenced = this.#held.get(group);
-    if (fenced === undefined) return false;
-    this.#armReckoning();
-    const ms = limitMs();
-    if (ms >= 1 && this.#commit(extension(this.#tables, this.#config.leaseMs, fenced, ms))) return true;
+    const endUs = this.#ends.get(group);
+    if (fenced === undefined || endUs === undefined) return false;
+    // What is over by our own clock is not asked for: the kernel takes some 15 ms to refuse a transaction.
+    if (monotonicUs() < endUs && this.#nftables.repeat(this.#reckoning)) {
+      const ms = limitMs();
+      if (ms >= 1 && this.#repeat(this.#extension(fenced, ms))) {
+        this.#ends.set(group, monotonicUs() + ms * 1000);
+        return true;
+      }
+    }
     this.yield(group);
     return false;
   }
@@ -105,21 +134,23 @@ export class Fence {
   yield(group: GroupId): void {
     const fenced = this.#held.get(group);
     if (fenced === undefined) return;
+    const endUs = this.#ends.get(group);
     this.#held.delete(group);
-    const limited = this.#limited.delete(group);
-    if (!this.holding) this.#close();
-    else if (!this.#commit(release(this.#tables, fenced))) {
-      if (!limited) return this.#persist(() => this.#rebuild());
-      // It may have come to its end by itself, in one table a moment sooner than in the other.
-      for (const request of release(this.#tables, fenced)) this.#commit([request]);
-    }
+    this.#ends.delete(group);
+    if (!this.holding) return this.#close();
+    // By now the kernel has ended it by itself.
+    if (endUs !== undefined && monotonicUs() >= endUs) return;
+    if (this.#building.commit(release(this.#building.tables, fenced))) return;
+    if (endUs === undefined) return this.#rebuild();
+    // It came to its end in this moment, in one table sooner than in the other.
+    for (const request of release(this.#building.tables, fenced)) this.#building.commit([request]);
   }
 
   /** 'lost': expired, or somebody removed the fence. Nothing is held any more, and the fence is closed. */
   renew(): 'held' | 'lost' {
-    if (this.holding && this.#renewal.renew()) return 'held';
+    if (this.holding && monotonicUs() < this.#leaseEndUs && this.#repeat(this.#renewal)) return 'held';
     this.#held.clear();
-    this.#limited.clear();
+    this.#ends.clear();
     this.#close();
     return 'lost';
   }
@@ -127,23 +158,23 @@ export class Fence {
   /** What arrives for the group goes on to another member, by its address on the group's LAN. */
   forwardTo(group: GroupId, peers: { readonly v4?: Ipv4Address; readonly v6?: Ipv6Address }): void {
     const fenced = this.#group(group);
-    this.#redirections.forward(fenced, peers);
+    this.#building.redirections.forward(fenced, peers);
     this.#redirect(fenced);
   }
 
   stopForwarding(group: GroupId): void {
-    if (this.#redirections.stopForwarding(group)) this.#redirect(this.#group(group));
+    if (this.#building.redirections.stopForwarding(group)) this.#redirect(this.#group(group));
   }
 
   /** What arrives for the group goes into a TAP, frame by frame. Forwarding comes first. */
   divertTo(group: GroupId, tap: string): void {
     const fenced = this.#group(group);
-    this.#redirections.divert(fenced, tap);
+    this.#building.redirections.divert(fenced, tap);
     this.#redirect(fenced);
   }
 
   stopDiverting(group: GroupId): void {
-    if (this.#redirections.stopDiverting(group)) this.#redirect(this.#group(group));
+    if (this.#building.redirections.stopDiverting(group)) this.#redirect(this.#group(group));
   }
 
   /** Any group. */
@@ -153,17 +184,15 @@ export class Fence {
 
   /** Nobody removed it. Costs about half a millisecond; `inspect` costs ten times that, for the socket it closes. */
   isWhole(): boolean {
-    return fenceIsWhole(this.#nftables, this.#tables);
+    return this.#building.isWhole();
   }
 
   /** A clean stop: the addresses must be gone by now, nothing guards them any more. */
   remove(): void {
     this.#held.clear();
-    this.#limited.clear();
-    this.#nftables.commit(removeFence(this.#tables));
+    this.#ends.clear();
+    this.#building.remove();
     this.#nftables.close();
-    this.#renewal.close();
-    this.#route.close();
   }
 
   /** Deletes the tables whose name begins so (not empty); returns their names. */
@@ -176,84 +205,88 @@ export class Fence {
     return inspectFence(instance);
   }
 
-  #open(fenced: FencedGroup, entitled: () => boolean, limitMs?: () => number): boolean {
-    const { leaseMs } = this.#config;
-    const measureMs = limitMs === undefined ? leaseMs : heldUpMs;
-    if (!this.#commit(armDecision(this.#tables, measureMs))) {
-      this.#persist(() => this.#rebuild());
-      if (!this.#commit(armDecision(this.#tables, measureMs))) return false;
+  #open(
+    groups: readonly FencedGroup[],
+    entitled: () => boolean,
+    measureMs: number,
+    limitMs?: () => number,
+  ): boolean {
+    const building = this.#building;
+    if (!building.commit(armDecision(building.tables, measureMs))) {
+      this.#rebuild();
+      if (!building.commit(armDecision(building.tables, measureMs))) return false;
     }
     if (!entitled()) return false;
     const ms = limitMs?.();
-    return (ms === undefined || ms >= 1) && this.#commit(open(this.#tables, leaseMs, fenced, ms));
+    if ((ms ?? 1) < 1) return false;
+    return this.#granted(
+      building.commit(open(building.tables, this.#config.leaseMs, groups, ms)),
+      groups,
+      ms,
+    );
   }
 
   /** Beside others that are held: proves that the lease still runs, and prolongs it. */
   #join(fenced: FencedGroup, limitMs?: () => number): boolean {
     const { leaseMs } = this.#config;
-    if (limitMs === undefined)
-      return this.#commit([...renewal(this.#tables, leaseMs), ...hold(this.#tables, [fenced])]);
-    this.#armReckoning();
+    const { tables } = this.#building;
+    if (limitMs === undefined) {
+      const requests = [...renewal(tables, leaseMs), ...hold(tables, [fenced])];
+      return this.#granted(this.#building.commit(requests), [fenced]);
+    }
+    if (!this.#nftables.repeat(this.#reckoning)) return false;
     const ms = limitMs();
-    return ms >= 1 && this.#commit(joinUntil(this.#tables, leaseMs, fenced, ms));
+    if (ms < 1) return false;
+    return this.#granted(this.#building.commit(joinUntil(tables, leaseMs, fenced, ms)), [fenced], ms);
   }
 
-  /** One that still runs is as good: it ends sooner. */
-  #armReckoning(): void {
-    try {
-      this.#commit(armReckoning(this.#tables));
-    } catch (error) {
-      if (!(error instanceof OperationError && error.errno === 'EEXIST')) throw error;
+  /** Notes by when what the kernel was told now is over, if it agreed. */
+  #granted(agreed: boolean, groups: readonly FencedGroup[], limitMs?: number): boolean {
+    if (!agreed) return false;
+    const nowUs = monotonicUs();
+    this.#leaseEndUs = nowUs + this.#config.leaseMs * 1000;
+    if (limitMs !== undefined) for (const { id } of groups) this.#ends.set(id, nowUs + limitMs * 1000);
+    return true;
+  }
+
+  /** A transaction that renews the lease, among other things. */
+  #repeat(transaction: PreparedTransaction): boolean {
+    if (!this.#nftables.repeat(transaction)) return false;
+    this.#leaseEndUs = monotonicUs() + this.#config.leaseMs * 1000;
+    return true;
+  }
+
+  #extension(fenced: FencedGroup, ms: number): PreparedTransaction {
+    let prepared = this.#extensions.get(fenced.id);
+    if (prepared === undefined) {
+      prepared = new PreparedTransaction(extension(this.#building.tables, this.#config.leaseMs, fenced, ms));
+      this.#extensions.set(fenced.id, prepared);
     }
+    prepared.lasting(sets.held, ms);
+    return prepared;
   }
 
   #close(): void {
-    if (!this.#commit(close(this.#tables))) this.#persist(() => this.#rebuild());
+    if (!this.#building.commit(close(this.#building.tables))) this.#rebuild();
   }
 
   #redirect(group: FencedGroup): void {
-    if (!this.#commit(this.#redirections.requests(group))) {
-      this.#persist(() => this.#rebuild());
+    if (!this.#building.commit(this.#building.redirections.requests(group))) {
+      this.#rebuild();
     }
   }
 
   /** Closed: without the lease. What is held stays noted, but has no voice; what had an end of its own is over. */
   #rebuild(): void {
-    for (const group of this.#limited) this.#held.delete(group);
-    this.#limited.clear();
-    const links = this.#route.links();
-    this.#nftables.commit([
-      ...buildFence(this.#tables, this.#config),
-      ...chainsToCover(this.#tables.netdev, this.#config, links, []),
-      ...this.#redirections.requests(),
-      ...hold(this.#tables, [...this.#held.values()]),
-    ]);
+    for (const group of this.#ends.keys()) this.#held.delete(group);
+    this.#ends.clear();
+    this.#leaseEndUs = 0;
+    this.#building.build([...this.#held.values()]);
   }
 
   #group(id: GroupId): FencedGroup {
     const group = this.#config.groups.find((one) => one.id === id);
     if (group === undefined) throw new RangeError(`group ${id} is not in the fence`);
     return group;
-  }
-
-  /** False: something it names is not there (ENOENT). */
-  #commit(requests: readonly NftablesRequest[]): boolean {
-    try {
-      this.#nftables.commit(requests);
-      return true;
-    } catch (error) {
-      if (error instanceof OperationError && error.errno === 'ENOENT') return false;
-      throw error;
-    }
-  }
-
-  #persist(work: () => void): void {
-    for (let left = attempts - 1; ; left--) {
-      try {
-        return work();
-      } catch (error) {
-        if (left === 0 || !(error instanceof OperationError)) throw error;
-      }
-    }
   }
 }

@@ -9,33 +9,36 @@ import {
   flushSet,
   type NftablesRequest,
 } from '../nftables/request.ts';
-import { arming, type FencedGroup, type FenceTables, groupKey, heldUpMs, lease, sets } from './config.ts';
+import { type FencedGroup, type FenceTables, groupKey, lease, measure, sets } from './config.ts';
 
 /** Refused (ENOENT) when the lease has expired: an expired lease is lost, and this does not bring it back. */
 export function renewal(tables: FenceTables, leaseMs: number): NftablesRequest[] {
   return [...withdrawLease(tables), ...grantLease(tables, leaseMs)];
 }
 
-/** Starts the measure of how long the decision takes. Whatever was left of an earlier one goes. */
-export function armDecision(tables: FenceTables, leaseMs: number): NftablesRequest[] {
-  return [
-    flushSet(tables.netdev, sets.alive),
-    flushSet(tables.inet, sets.alive),
-    addTimedElement(tables.netdev, sets.alive, arming, leaseMs),
-  ];
+/** The lease is gone, whatever was left of it, and the measure of how long the decision takes begins. */
+export function armDecision(tables: FenceTables, ms: number): NftablesRequest[] {
+  return [flushSet(tables.netdev, sets.alive), flushSet(tables.inet, sets.alive), ...arm(tables, ms)];
+}
+
+/** A measure begins; one that still runs, or has run out, goes. Never refused where the tables are. */
+export function arm(tables: FenceTables, ms: number): NftablesRequest[] {
+  return [flushSet(tables.netdev, sets.measured), addTimedElement(tables.netdev, sets.measured, measure, ms)];
 }
 
 /** Refused (ENOENT) when the decision took longer than the measure lives. `limitMs`: see `holdUntil`. */
 export function open(
   tables: FenceTables,
   leaseMs: number,
-  group: FencedGroup,
+  groups: readonly FencedGroup[],
   limitMs?: number,
 ): NftablesRequest[] {
   return [
     ...disarm(tables),
     ...grantLease(tables, leaseMs),
-    ...(limitMs === undefined ? hold(tables, [group]) : holdUntil(tables, group, limitMs)),
+    ...(limitMs === undefined
+      ? hold(tables, groups)
+      : groups.flatMap((group) => holdUntil(tables, group, limitMs))),
   ];
 }
 
@@ -49,11 +52,6 @@ export function holdUntil(tables: FenceTables, group: FencedGroup, limitMs: numb
   return [tables.netdev, tables.inet].map((table) =>
     addTimedElement(table, sets.held, groupKey(group), limitMs),
   );
-}
-
-/** Starts the measure of how long it takes to reckon a limit and to tell the kernel of it. */
-export function armReckoning(tables: FenceTables): NftablesRequest[] {
-  return [addTimedElement(tables.netdev, sets.alive, arming, heldUpMs)];
 }
 
 /** Refused (ENOENT) when the lease has run out, or the measure has. */
@@ -90,7 +88,7 @@ export function close(tables: FenceTables): NftablesRequest[] {
 
 /** The end of a measure; refused (ENOENT) when it has run out. */
 function disarm(tables: FenceTables): NftablesRequest[] {
-  return deleteElements(tables.netdev, sets.alive, [arming]);
+  return deleteElements(tables.netdev, sets.measured, [measure]);
 }
 
 function grantLease(tables: FenceTables, leaseMs: number): NftablesRequest[] {

@@ -1,8 +1,7 @@
 /** Where packets for a group go instead of here: on to another member, or into a TAP. */
 import type { Ipv4Address, Ipv6Address } from '../../wire/address.ts';
 import type { GroupId } from '../../wire/control/message.ts';
-import { OperationError } from '../errors.ts';
-import { interfaceIndex } from '../interfaces.ts';
+import { findInterface } from '../interfaces.ts';
 import { type Expression, forward, forwardVia } from '../nftables/expression.ts';
 import { flushChain, type NftablesRequest, newRule, type Table } from '../nftables/request.ts';
 import { addressBytes } from '../route/requests.ts';
@@ -63,9 +62,11 @@ export class Redirections {
     });
   }
 
+  // Interfaces are asked for one by one: for a list of all, the kernel takes a lock which somebody who makes or removes
+  // containers can hold for tens of milliseconds.
   #forwardingOf({ id }: FencedGroup): Rule[] {
     const forwarded = this.#forwarded.get(id);
-    const lan = forwarded && indexOf(forwarded.group.interface);
+    const lan = forwarded && findInterface(forwarded.group.interface);
     if (forwarded === undefined || lan === undefined) return [];
     return (['v4', 'v6'] as const).flatMap((family) => {
       const peer = forwarded.peers[family];
@@ -75,20 +76,7 @@ export class Redirections {
 
   #divertingOf({ id }: FencedGroup): Rule[] {
     const diverted = this.#diverted.get(id);
-    const device = diverted && indexOf(diverted.tap);
+    const device = diverted && findInterface(diverted.tap);
     return device === undefined ? [] : [forward(device)];
-  }
-}
-
-/**
- * Undefined: there is no such interface. Not from a list of all: for that the kernel takes a lock which somebody who makes
- * or removes containers can hold for tens of milliseconds.
- */
-function indexOf(name: string): number | undefined {
-  try {
-    return interfaceIndex(name);
-  } catch (error) {
-    if (error instanceof OperationError && error.errno === 'ENODEV') return undefined;
-    throw error;
   }
 }

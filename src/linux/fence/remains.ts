@@ -1,9 +1,9 @@
 /** Fences found in the kernel: whose, in which state, and how to be rid of those whose owner is dead. */
 import { formatIp, readIpv4, readIpv6 } from '../../wire/address.ts';
 import { OperationError } from '../errors.ts';
-import { deleteTable } from '../nftables/request.ts';
+import { deleteTable, type Table } from '../nftables/request.ts';
 import { NftablesSocket } from '../nftables/socket.ts';
-import { type FenceTables, lease, leavingChain, sets, tablesOf } from './config.ts';
+import { lease, leavingChain, sets, tablesOf } from './config.ts';
 
 /** Deletes the tables of ours whose name begins with `prefix`; returns their names. */
 export function cleanFences(prefix: string): string[] {
@@ -23,7 +23,7 @@ export function inspectFence(instance: string): { leaseAlive: boolean; held: str
   const tables = tablesOf(instance);
   const nftables = NftablesSocket.open();
   try {
-    if (!fenceIsWhole(nftables, tables)) return undefined;
+    if (!fenceIsWhole(nftables, [tables.netdev, tables.inet])) return undefined;
     const leaseAlive = [tables.netdev, tables.inet].every((table) =>
       nftables.elements(table, sets.alive).some(({ key }) => key.equals(lease)),
     );
@@ -47,8 +47,12 @@ export function inspectFence(instance: string): { leaseAlive: boolean; held: str
   }
 }
 
-/** Both tables are there and have rules. */
-export function fenceIsWhole(nftables: NftablesSocket, tables: FenceTables): boolean {
-  const names = nftables.tables().filter((table) => table.name === tables.netdev.name);
-  return names.length === 2 && names.every((table) => nftables.ruleCount(table) > 0);
+/** These tables are there and have rules. */
+export function fenceIsWhole(nftables: NftablesSocket, tables: readonly Table[]): boolean {
+  const present = nftables.tables();
+  return tables.every(
+    ({ family, name }) =>
+      present.some((one) => one.family === family && one.name === name) &&
+      nftables.ruleCount({ family, name }) > 0,
+  );
 }

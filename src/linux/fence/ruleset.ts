@@ -7,6 +7,8 @@
  *           ingress<N> (one per LAN) -> arriving: what is for a group address, likewise; a group may instead be
  *           forwarded to another member, or diverted into a TAP; what is written back into that follows the forwarding
  *   inet    output, forward -> leaving: the same for IP sources, before a route or a queue is taken
+ *   arp     output: replies of the kernel itself never say a group address: it would answer on an interface that has just
+ *           appeared, before the base chain for that is there
  *
  * Verdict maps lead from an address to its group's chain. They do not change: what is opened, closed, forwarded or
  * diverted are groups, and that costs the same however many addresses they have.
@@ -27,10 +29,12 @@ import {
   payload,
 } from '../nftables/expression.ts';
 import {
+  addElements,
   addJumps,
   deleteTable,
   type NftablesRequest,
   newChain,
+  newOwnTable,
   newRule,
   newSet,
   newTable,
@@ -64,6 +68,7 @@ const protocolIcmpv6 = Buffer.from([58]);
 const routerSolicitation = Buffer.from([133]);
 const neighbourAdvertisement = Buffer.from([136]);
 const redirect = Buffer.from([137]);
+const arpReply = Buffer.from([0, 2]);
 
 type Match = readonly Expression[];
 
@@ -82,7 +87,8 @@ const source4 = payload('network', 12, 4);
 const source6 = payload('network', 8, 16);
 const frameSource4: Match = [...isFrame(ethernetIpv4), source4];
 const frameSource6: Match = [...isFrame(ethernetIpv6), source6];
-const arpSender4: Match = [...isFrame(ethernetArp), payload('network', 14, 4)];
+const arpSender = payload('network', 14, 4);
+const arpSender4: Match = [...isFrame(ethernetArp), arpSender];
 const advertisedTarget6: Match = [
   ...icmpv6Type,
   is('equal', neighbourAdvertisement),
@@ -98,10 +104,25 @@ const isHeld = (group: FencedGroup): Match => [
   ...[constant(lease), isIn(sets.alive)],
 ];
 
-/** Both tables anew, closed, with what was there before gone in the same transaction. No base chains of interfaces. */
-export function buildFence(tables: FenceTables, config: FenceConfig): NftablesRequest[] {
+/** What the running kernel offers. */
+export interface Offer {
+  /** Tables that only their maker may change. */
+  readonly own: boolean;
+  /** Tables for ARP. */
+  readonly arp: boolean;
+}
+
+/** All tables, closed; `former` go in the same transaction. No base chains of interfaces. */
+export function buildFence(
+  tables: FenceTables,
+  config: FenceConfig,
+  { own, arp }: Offer,
+  former: readonly Table[],
+): NftablesRequest[] {
+  const make = own ? newOwnTable : newTable;
   return [
-    ...removeFence(tables),
+    ...former.map(deleteTable),
+    make(tables.netdev),
     ...buildLeaving(
       tables.netdev,
       config,
@@ -113,7 +134,9 @@ export function buildFence(tables: FenceTables, config: FenceConfig): NftablesRe
         [...advertisedTarget6, follow(sets.leaving6)],
       ],
     ),
+    newSet(tables.netdev, sets.measured, 'mark', true),
     ...buildArriving(tables.netdev, config),
+    make(tables.inet),
     ...buildLeaving(
       tables.inet,
       config,
@@ -124,12 +147,8 @@ export function buildFence(tables: FenceTables, config: FenceConfig): NftablesRe
       ],
     ),
     ...buildHooks(tables.inet),
+    ...(arp ? [make(tables.arp), ...buildKernelArp(tables.arp, config)] : []),
   ];
-}
-
-/** Whether or not they exist: made first, so that deleting never fails. */
-export function removeFence(tables: FenceTables): NftablesRequest[] {
-  return [tables.netdev, tables.inet].flatMap((table) => [newTable(table), deleteTable(table)]);
 }
 
 export const egressPrefix = 'egress';
@@ -200,7 +219,6 @@ function buildLeaving(
   points: readonly Match[],
 ): NftablesRequest[] {
   return [
-    newTable(table),
     newSet(table, sets.held, 'mark', true),
     newSet(table, sets.alive, 'mark', true),
     newVerdictMap(table, sets.leaving4, 'ipv4'),
@@ -220,6 +238,18 @@ function buildLeaving(
     }),
     newChain(table, 'leaving'),
     ...points.map((rule) => newRule(table, 'leaving', rule)),
+  ];
+}
+
+/** The kernel's own ARP; what packet sockets send does not come by here. */
+function buildKernelArp(table: Table, { groups }: FenceConfig): NftablesRequest[] {
+  const addresses = groups.flatMap((group) => addressKeys(group).v4);
+  const isReply = [payload('network', 6, 2), is('equal', arpReply)];
+  return [
+    newSet(table, sets.shared, 'ipv4'),
+    ...addElements(table, sets.shared, addresses),
+    newChain(table, 'output', { kind: 'arpOutput', priority: lastPriority }),
+    newRule(table, 'output', [...isReply, arpSender, isIn(sets.shared), counter(), drop()]),
   ];
 }
 

@@ -11,6 +11,8 @@ export class Messages {
   type = 0;
   flags = 0;
   sequence = 0;
+  /** `nl_pid`: in a notification, the socket that caused it; 0: the kernel itself. */
+  port = 0;
   /** The fixed part begins here, and the message ends at `end`. */
   start = 0;
   end = 0;
@@ -37,6 +39,7 @@ export class Messages {
     this.type = this.bytes.readUInt16LE(at + 4);
     this.flags = this.bytes.readUInt16LE(at + 6);
     this.sequence = this.bytes.readUInt32LE(at + 8);
+    this.port = this.bytes.readUInt32LE(at + 12);
     this.start = at + messageHeaderLength;
     this.end = at + length;
     this.#next = (this.end + 3) & ~3;

@@ -2,6 +2,7 @@
  * One netlink socket. The kernel carries a request out inside `send` and has queued its answers when that returns, so
  * requests are synchronous without ever waiting: the socket is non-blocking, and an empty queue means "nothing more".
  */
+import { filterProgram, SO_ATTACH_FILTER, type SocketFilter } from '../bpf.ts';
 import { EAGAIN, EINTR, EIO, ENOBUFS } from '../errno.ts';
 import { OperationError } from '../errors.ts';
 import { closeDescriptor, lastErrno, native } from '../ffi.ts';
@@ -22,6 +23,9 @@ const socketCall = native<[family: number, type: number, protocol: number]>('int
 const bindCall = native<[fd: number, address: Uint8Array, length: number]>('int bind(int, void *, int)');
 const setOption = native<[fd: number, level: number, option: number, value: Uint8Array, length: number]>(
   'int setsockopt(int, int, int, void *, int)',
+);
+const getName = native<[fd: number, address: Uint8Array, length: Uint8Array]>(
+  'int getsockname(int, void *, void *)',
 );
 const sendCall = native<[fd: number, bytes: Uint8Array, length: number, flags: number]>(
   'long send(int, void *, unsigned long, int)',
@@ -45,6 +49,8 @@ const receiveLength = 128 * 1024;
 const sendBufferBytes = 4 * 1024 * 1024;
 /** How often a dump that changed while it was read is begun again. */
 const dumpAttempts = 8;
+
+const sequenceMax = 0x7fff_ffff;
 
 /** A message the kernel refused. */
 export interface Refusal {
@@ -97,8 +103,26 @@ export class NetlinkSocket {
     return new NetlinkSocket(fd);
   }
 
+  /** The kernel's number for this socket (`nl_pid`). */
+  get portId(): number {
+    const address = Buffer.alloc(12);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(address.length);
+    if (getName(this.fd, address, length) === 0) return address.readUInt32LE(4);
+    throw new OperationError({ operation: 'read netlink name', subject: 'socket', errno: lastErrno() });
+  }
+
+  /** The kernel drops messages that the filter does not pass before it queues them. Throws OperationError. */
+  attach(filter: SocketFilter): void {
+    const program = filterProgram(filter);
+    if (setOption(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0) return;
+    throw new OperationError({ operation: 'attach filter', subject: 'netlink socket', errno: lastErrno() });
+  }
+
   /** Reserves `count` sequence numbers; returns the first. */
   sequences(count: number): number {
+    // Never across the end of 32 bits: a lease renewed every 4 ms gets there in three weeks.
+    if (this.#sequence + count > sequenceMax) this.#sequence = 0;
     const first = this.#sequence + 1;
     this.#sequence += count;
     return first;

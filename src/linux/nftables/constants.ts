@@ -7,6 +7,7 @@ export const NFNL_MSG_BATCH_END = 17;
 export const NFPROTO_UNSPEC = 0;
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
+export const NFPROTO_ARP = 3;
 export const NFPROTO_NETDEV = 5;
 export const NFPROTO_IPV6 = 10;
 
@@ -23,10 +24,21 @@ export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
+export const NFT_MSG_NEWGEN = 15;
 
 export const NFTA_LIST_ELEM = 1;
 
 export const NFTA_TABLE_NAME = 1;
+export const NFTA_TABLE_FLAGS = 2;
+/** Only the netlink socket that made the table may change it. */
+export const NFT_TABLE_F_OWNER = 2;
+/** It stays when that socket is closed, with no owner then (Linux 6.9). */
+export const NFT_TABLE_F_PERSIST = 4;
+
+export const NFTA_GEN_PROC_PID = 2;
+export const NFTA_GEN_PROC_NAME = 3;
+/** Multicast group of changes (`NFNLGRP_NFTABLES`). */
+export const NFNLGRP_NFTABLES = 7;
 
 export const NFTA_CHAIN_TABLE = 1;
 export const NFTA_CHAIN_NAME = 3;

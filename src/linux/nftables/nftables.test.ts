@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { after, type TestContext, test } from 'node:test';
 import { inNamespace, ip } from '../../../test/namespace.ts';
+import { monotonicUs } from '../clock.ts';
+import { OperationError } from '../errors.ts';
 import { interfaceIndex } from '../interfaces.ts';
 import * as rule from './expression.ts';
+import { PreparedTransaction } from './prepared.ts';
 import * as change from './request.ts';
 import { NftablesSocket } from './socket.ts';
 
@@ -174,6 +177,46 @@ test('thousands of elements, more than one attribute holds', () => {
   assert.deepEqual(keysIn('six'), keys.slice(0, 1));
   nftables.commit([change.flushSet(netdev, 'six'), change.flushSet(netdev, 'six')]);
   assert.deepEqual(keysIn('six'), []);
+});
+
+test('a prepared transaction is carried out again and again, with the timeouts it is told', () => {
+  const prepared = new PreparedTransaction([
+    change.flushSet(netdev, 'alive'),
+    change.addTimedElement(netdev, 'alive', mark, 60_000),
+  ]);
+  for (let round = 0; round < 3; round++) assert.equal(nftables.repeat(prepared), true);
+  assert.deepEqual(keysIn('alive'), [mark]);
+  prepared.lasting('nowhere', 1);
+  prepared.lasting('alive', 30);
+  const beganUs = monotonicUs();
+  assert.equal(nftables.repeat(prepared), true);
+  while (keysIn('alive').length > 0) assert.ok(monotonicUs() - beganUs < 1_000_000);
+  const gone = new PreparedTransaction(change.deleteElements(netdev, 'alive', [mark]));
+  assert.equal(nftables.repeat(gone), false, 'it is not there');
+  assert.equal(nftables.repeat(prepared), true, 'and a refusal does no harm to what follows');
+});
+
+test('a table of our own is changed by nobody else, stays without us, and is anybody’s then', (context) => {
+  const own: change.Table = { family: 'inet', name: 'own' };
+  const owner = NftablesSocket.open();
+  try {
+    owner.commit([change.newOwnTable(own), change.newSet(own, 'alive', 'mark', true)]);
+  } catch (error) {
+    owner.close();
+    assert.ok(error instanceof OperationError && ['EOPNOTSUPP', 'EINVAL'].includes(error.errno));
+    return context.skip('kernel: tables with an owner that stay; remedy: Linux 6.9');
+  }
+  for (const request of [
+    change.deleteTable(own),
+    change.addTimedElement(own, 'alive', mark, 1000),
+    change.flushSet(own, 'alive'),
+  ])
+    assert.throws(() => nftables.commit([request]), { errno: 'EPERM' });
+  owner.commit(change.addElements(own, 'alive', [mark]));
+  assert.equal(nftables.elements(own, 'alive').length, 1);
+  owner.close();
+  assert.equal(nftables.elements(own, 'alive').length, 1);
+  nftables.commit([change.deleteTable(own)]);
 });
 
 test('chains and tables go', () => {

@@ -5,14 +5,14 @@ import * as nft from './constants.ts';
 import { type Expression, writeVerdict } from './expression.ts';
 
 export interface Table {
-  readonly family: 'netdev' | 'inet';
+  readonly family: 'netdev' | 'inet' | 'arp';
   readonly name: string;
 }
 
 /** Where a base chain gets its packets. A smaller priority comes earlier. */
 export type Hook =
   | { readonly kind: 'ingress' | 'egress'; readonly device: string; readonly priority: number }
-  | { readonly kind: 'output' | 'forward'; readonly priority: number };
+  | { readonly kind: 'output' | 'forward' | 'arpOutput'; readonly priority: number };
 
 export interface NftablesRequest {
   readonly operation: string;
@@ -31,10 +31,11 @@ const keyTypes = {
   ipv6: { type: 8, length: 16 },
   mark: { type: 19, length: 4 },
 } as const;
-const hookNumbers = { ingress: 0, egress: 1, forward: 2, output: 3 } as const;
+const hookNumbers = { ingress: 0, egress: 1, forward: 2, output: 3, arpOutput: 1 } as const;
 export const families: Readonly<Record<Table['family'], number>> = {
   netdev: nft.NFPROTO_NETDEV,
   inet: nft.NFPROTO_INET,
+  arp: nft.NFPROTO_ARP,
 };
 /** Keeps the list of elements within one attribute (16-bit length). */
 const elementsPerMessage = 500;
@@ -45,6 +46,21 @@ export function newTable(table: Table): NftablesRequest {
     writer.attributeText(nft.NFTA_TABLE_NAME, table.name),
   );
 }
+
+/**
+ * Makes a table that nobody but the socket which makes it may change, and that stays, without an owner, when that socket
+ * is closed: `flush ruleset` passes it over. Linux 6.9; EOPNOTSUPP or EINVAL before.
+ */
+export function newOwnTable(table: Table): NftablesRequest {
+  const type = nft.NFT_MSG_NEWTABLE;
+  return request(ownTable, table, table.name, type, NLM_F_CREATE, (writer) => {
+    writer.attributeText(nft.NFTA_TABLE_NAME, table.name);
+    writer.attributeBe32(nft.NFTA_TABLE_FLAGS, nft.NFT_TABLE_F_OWNER | nft.NFT_TABLE_F_PERSIST);
+  });
+}
+
+/** The operation of `newOwnTable` in errors. */
+export const ownTable = 'create own nftables table';
 
 /** With everything in it. */
 export function deleteTable(table: Table): NftablesRequest {

@@ -6,6 +6,7 @@ import { Attributes, type Messages } from '../netlink/reader.ts';
 import { type Attempt, NetlinkSocket, type Refusal, refusalError } from '../netlink/socket.ts';
 import { MessageWriter } from '../netlink/writer.ts';
 import * as nft from './constants.ts';
+import type { PreparedTransaction } from './prepared.ts';
 import { encodeBatch, families, type NftablesRequest, type Table, writeGeneric } from './request.ts';
 
 const genericLength = 4;
@@ -39,6 +40,20 @@ export class NftablesSocket {
     if (refusal === undefined) return;
     // The batch's own header is refused where the fault is nobody's in particular.
     throw refusedRequest(requests[refusal.sequence - first - 1] ?? wholeTransaction, refusal);
+  }
+
+  /** As `commit`, of a transaction encoded before: allocates nothing. False: the kernel refused, for whatever reason. */
+  repeat(transaction: PreparedTransaction): boolean {
+    const { bytes, messages } = transaction;
+    const first = this.#socket.sequences(messages);
+    transaction.number(first);
+    // The batch's own two messages are the first and the last.
+    return this.#socket.transact(bytes, bytes.length, first, first + messages - 2).length === 0;
+  }
+
+  /** What the kernel calls this socket: in every notification of a change that it makes. */
+  get portId(): number {
+    return this.#socket.portId;
   }
 
   tables(): Table[] {
@@ -138,8 +153,8 @@ function decodeTable(messages: Messages): Table | undefined {
   const number = messages.bytes.readUInt8(messages.start);
   const name = textOf(messages, nft.NFTA_TABLE_NAME);
   if (name === undefined) return undefined;
-  if (number === nft.NFPROTO_NETDEV) return { family: 'netdev', name };
-  return number === nft.NFPROTO_INET ? { family: 'inet', name } : undefined;
+  const family = (Object.keys(families) as Table['family'][]).find((one) => families[one] === number);
+  return family === undefined ? undefined : { family, name };
 }
 
 /** Undefined: of another table (older kernels answer with all). */

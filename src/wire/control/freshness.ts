@@ -16,13 +16,14 @@ import { ReplayWindow } from './replay-window.ts';
 
 /**
  * - `foreignCluster`, `wrongSender`, `notForUs`, `wrongPath`: meant for another place
- * - `reflected`: our own words came back
+ * - `reflected`: our own words came back; `sameNode`: somebody else who says that he is we
  * - `retiredBoot`: from a boot of the peer that another has replaced
  * - `replayed`: this sequence number was believed before; `stale`: too old to know whether it was
  */
 export type FreshnessReason =
   | 'foreignCluster'
   | 'reflected'
+  | 'sameNode'
   | 'wrongSender'
   | 'notForUs'
   | 'wrongPath'
@@ -50,6 +51,9 @@ const retiredMax = 64;
 /** The proven boot is quiet when this many of our own datagrams left since we believed it last: no clock is needed. */
 const quietSends = 4;
 
+/** So often two boots of the peer spoke by turns: a restart makes one turn, delayed datagrams perhaps two. */
+const contestsMin = 5;
+
 const believed: FreshnessVerdict = { verdict: 'believed' };
 const introduced: FreshnessVerdict = { verdict: 'introduced' };
 
@@ -61,6 +65,9 @@ export class Freshness {
   readonly #retired = new Map<BootNonce, number>();
   #proven: BootNonce = 0;
   #sendsSinceBelieved = 0;
+  /** Another boot, with the right echo, spoke after the proven one; and how often that one spoke again then. */
+  #rival = false;
+  #contests = 0;
   #candidate: BootNonce = 0;
   #lot = 0;
   #draw = 0;
@@ -89,6 +96,11 @@ export class Freshness {
     return this.#proven;
   }
 
+  /** Two boots of the peer live at the same time: there are two of it. Until a boot gives way to another. */
+  get contested(): boolean {
+    return this.#contests >= contestsMin;
+  }
+
   /** Judges an authentic message (the seal was right) and learns from it. */
   check(message: ControlMessage): FreshnessVerdict {
     const misplaced = this.#misplaced(message);
@@ -101,18 +113,22 @@ export class Freshness {
       return introduced;
     }
     if (boot !== this.#proven && !this.#prove(boot, message.sequence)) {
+      this.#rival ||= !wasRetired;
       return wasRetired ? refusals.retiredBoot : introduced;
     }
     const seen = this.#window.admit(message.sequence);
     if (seen !== 'new') return refusals[seen];
     this.#sendsSinceBelieved = 0;
+    if (this.#rival) this.#contests += 1;
+    this.#rival = false;
     return believed;
   }
 
   #misplaced(message: ControlMessage): FreshnessVerdict | undefined {
     const { self, peer, cluster, path } = this.#options;
     if (message.cluster !== cluster) return refusals.foreignCluster;
-    if (message.sender === self) return refusals.reflected;
+    if (message.sender === self)
+      return message.senderBoot === this.#options.boot ? refusals.reflected : refusals.sameNode;
     if (message.sender !== peer) return refusals.wrongSender;
     if (message.receiver !== self) return refusals.notForUs;
     if (message.path !== path) return refusals.wrongPath;
@@ -141,6 +157,8 @@ export class Freshness {
     }
     this.#retired.delete(boot);
     this.#proven = boot;
+    this.#rival = false;
+    this.#contests = 0;
     this.#window.restart(heard);
     return true;
   }
@@ -164,6 +182,7 @@ export function hopsAllowed(ttl: number, hops: number): boolean {
 const refusals: Readonly<Record<FreshnessReason, FreshnessVerdict>> = {
   foreignCluster: { verdict: 'refused', reason: 'foreignCluster' },
   reflected: { verdict: 'refused', reason: 'reflected' },
+  sameNode: { verdict: 'refused', reason: 'sameNode' },
   wrongSender: { verdict: 'refused', reason: 'wrongSender' },
   notForUs: { verdict: 'refused', reason: 'notForUs' },
   wrongPath: { verdict: 'refused', reason: 'wrongPath' },

@@ -86,7 +86,35 @@ test('what was meant for another place is refused', () => {
   assert.equal(near.hear({ ...good, receiver: 3 }), 'notForUs');
   assert.equal(near.hear({ ...good, path: 2 }), 'wrongPath');
   assert.equal(near.hear(near.next()), 'reflected');
+  assert.equal(near.hear(new End(1, 2, 0xa1).next()), 'sameNode');
   assert.equal(near.hear(good), 'believed');
+});
+
+test('two machines that both are the peer are noticed; a restart and recordings are no second one', () => {
+  const { near, far } = pair();
+  const recorded = Array.from({ length: 20 }, () => far.next());
+  const restarted = new End(2, 1, 0xb1);
+  restarted.hear(near.next());
+  assert.equal(near.hear(restarted.next()), 'introduced');
+  assert.equal(near.hear(far.next()), 'believed', 'delayed');
+  for (let sends = 0; sends < 4; sends++) restarted.hear(near.next());
+  assert.equal(near.hear(restarted.next()), 'believed');
+  for (const message of recorded) {
+    assert.equal(near.hear(message), 'retiredBoot');
+    assert.equal(near.hear(restarted.next()), 'believed');
+  }
+  assert.equal(near.freshness.contested, false);
+
+  const twin = new End(2, 1, 0xb2);
+  for (let turns = 0; turns < 5; turns++) {
+    assert.equal(near.freshness.contested, false);
+    const sent = near.next();
+    twin.hear(sent);
+    restarted.hear(sent);
+    assert.equal(near.hear(twin.next()), 'introduced');
+    assert.equal(near.hear(restarted.next()), 'believed');
+  }
+  assert.equal(near.freshness.contested, true);
 });
 
 test('a repetition is refused, a datagram overtaken by others is not', () => {

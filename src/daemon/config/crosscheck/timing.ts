@@ -1,10 +1,11 @@
 /** Durations that depend on each other, and the lease's arithmetic. */
+import { tickMs } from '../../../linux/clock.ts';
 import { heldUpMs } from '../../../linux/fence/config.ts';
 import type { ConfigFile } from '../format.ts';
 import type { Findings } from './findings.ts';
 
-/** nftables expires elements in jiffies; HZ=250 is the coarsest kernel in wide use. */
-const jiffyMs = 4;
+/** nftables expires elements in ticks: of 4 ms at HZ=250, which is taken for finer ones, too; of 10 ms at HZ=100. */
+const jiffyMs = Math.max(4, Math.ceil(tickMs()));
 /** Wake-up lateness measured under load: 0.5 ms worst with SCHED_FIFO, 15 ms and more without. */
 const fifoMarginMs = 4;
 const ordinaryMarginMs = 40;
