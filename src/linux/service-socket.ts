@@ -22,6 +22,7 @@ const SO_MARK = 36;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_INFO = 11;
+const TCP_USER_TIMEOUT = 18;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_WR = 1;
 const SOCK_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
@@ -162,6 +163,11 @@ export class ServiceSocket {
   /** Marks every packet of the connection from now on (SO_MARK; CAP_NET_ADMIN). 0 or the error number. */
   mark(value: number): number {
     return setOption(this.fd, SOL_SOCKET, SO_MARK, value);
+  }
+
+  /** Data that stays unacknowledged for so long ends the connection; looked at when TCP sends it again. 0 or the error number. */
+  giveUpAfter(ms: number): number {
+    return setOption(this.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
   }
 
   /** Nothing more is written: a FIN follows what is. */

@@ -151,8 +151,10 @@ export class StreamChannel implements CommitChannel {
   }
 }
 
-/** A replica's program has said all it will: the active may close the connection. */
+/** From the standby. */
 export interface Word {
+  /** The replica's program has said all it will: the active may close the connection. Or: there is no replica any more. */
+  readonly kind: 'finished' | 'lost';
   readonly flow: string;
   /** How much it said, bytes, and their digest. */
   readonly offset: number;
@@ -169,10 +171,10 @@ export function encodeWord(word: Word): Uint8Array {
 /** Undefined for what is no word. */
 export function decodeWord(bytes: Uint8Array): Word | undefined {
   try {
-    const { flow, offset, digest } = JSON.parse(decoder.decode(bytes)) as Partial<Word>;
+    const { kind, flow, offset, digest } = JSON.parse(decoder.decode(bytes)) as Partial<Word>;
     if (typeof flow !== 'string' || typeof offset !== 'number' || typeof digest !== 'string')
       return undefined;
-    return { flow, offset, digest };
+    return kind === 'finished' || kind === 'lost' ? { kind, flow, offset, digest } : undefined;
   } catch {
     return undefined;
   }

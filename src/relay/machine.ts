@@ -4,13 +4,15 @@
  * each connection from its handshake and runs the same programs on the same bytes, unheard, until it takes over.
  */
 import { Diversion } from '../linux/diversion.ts';
-import { EPOLLIN, EPOLLOUT, Epoll } from '../linux/epoll.ts';
+import { EPOLLIN, EPOLLOUT } from '../linux/epoll.ts';
 import { interfaceMac } from '../linux/interfaces.ts';
 import { announcedWindowScale, ServiceListener, ServiceSocket } from '../linux/service-socket.ts';
 import { Tun } from '../linux/tun.ts';
 import { Gate } from '../sessions/gate.ts';
 import { decodePacket, flowKey, offloadHeaderLength } from '../sessions/packet.ts';
 import { formatIp, type IpAddress, type MacAddress, parseIp, writeMac } from '../wire/address.ts';
+import { tcpFlag } from '../wire/tcp.ts';
+import { Agreements } from './agreements.ts';
 import {
   type ChannelEvents,
   type CommitChannel,
@@ -21,6 +23,7 @@ import {
   StreamChannel,
   type Word,
 } from './channel.ts';
+import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
 import { type Program, Session } from './session.ts';
 
@@ -39,7 +42,7 @@ export interface MachineConfig {
 export interface MachineCounts {
   /** Connections that this machine has a socket of. */
   readonly sessions: number;
-  /** Of these, replicas: they go on when the other machine is gone. */
+  /** Of these, those that both machines have from their beginning. */
   readonly survivable: number;
   /** Replicas given up, because their packets found no room or their socket could not be made. */
   readonly lost: number;
@@ -49,7 +52,7 @@ export interface MachineCounts {
   readonly committed: number;
   readonly dropped: number;
   /** See `ReplicaInput`. */
-  readonly partialAcknowledgments: number;
+  readonly partials: number;
   readonly repeats: number;
 }
 
@@ -60,13 +63,15 @@ const heldBytesMax = 64 << 20;
 const frameBytesMax = offloadHeaderLength + 14 + 65_575;
 const framesPerTurn = 256;
 const backlog = 1024;
+/** A standby that has lost its power closes nothing; until it is given up no packet reaches the service. */
+const standbyPatienceMs = 300;
 /** While replicas wait for themselves: their kernel sends by timers too. */
 const stalledUs = 500;
 const idleUs = 20_000;
 
 export class Machine {
   readonly #config: MachineConfig;
-  readonly #epoll = Epoll.open();
+  readonly #readiness = new Readiness();
   readonly #gateDevice: Tun;
   readonly #sinkDevice: Tun;
   readonly #gateMac: MacAddress;
@@ -74,9 +79,9 @@ export class Machine {
   readonly #gate: Gate;
   readonly #replicas: Replicas;
   readonly #sessions = new Map<string, Session>();
-  readonly #watched = new Map<number, { readonly ready: () => void; events: number }>();
-  /** What replicas said that have said all they will. */
-  readonly #agreed = new Map<string, Word>();
+  readonly #agreements = new Agreements();
+  /** Commits before this channel's first. */
+  #committedBefore = 0;
   readonly #frame = Buffer.alloc(frameBytesMax);
   #diverged = 0;
   readonly #scrap = Buffer.alloc(64);
@@ -106,32 +111,24 @@ export class Machine {
     this.#replicas = new Replicas({
       program: config.program,
       inject: (frame) => this.#deliver(frame),
-      finished: (word) => this.#say(word),
+      say: (word) => this.#say(word),
       farewellMark,
     });
     if (this.#speaks) this.#diversion.speak();
   }
 
   get counts(): MachineCounts {
-    const { lost, survivable, partials, repeats } = this.#replicas.counts;
+    const { survivable: replicas, ...others } = this.#replicas.counts;
     const { committed, dropped } = this.#gate.counts;
-    const sessions = this.#sessions.size + survivable;
-    const diverged = this.#diverged;
-    return {
-      sessions,
-      survivable,
-      lost,
-      diverged,
-      committed,
-      dropped,
-      partialAcknowledgments: partials,
-      repeats,
-    };
+    const mirrored = [...this.#sessions.keys()].filter((flow) => this.#agreements.isMirrored(flow)).length;
+    const sessions = this.#sessions.size + replicas;
+    const survivable = replicas + mirrored;
+    return { sessions, survivable, diverged: this.#diverged, committed, dropped, ...others };
   }
 
   /** Calls `ready` when the descriptor can be read. */
   watch(fd: number, ready: () => void): void {
-    this.#watch(fd, EPOLLIN, ready);
+    this.#readiness.watch(fd, EPOLLIN, ready);
   }
 
   stop(): void {
@@ -144,8 +141,7 @@ export class Machine {
     this.watch(this.#listener.fd, () => this.#accept());
     this.#join();
     while (this.#running) {
-      const count = this.#epoll.wait(this.#replicas.stalled ? stalledUs : idleUs);
-      for (let index = 0; index < count; index++) this.#watched.get(this.#epoll.token(index))?.ready();
+      this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
       this.#replicas.turn();
       this.#flush();
     }
@@ -157,7 +153,11 @@ export class Machine {
    */
   takeOver(mac: MacAddress): readonly Uint8Array[] {
     // What arrived before the end counts: the other side delivered it.
-    if (this.#channel !== undefined) this.#receive(this.#channel);
+    const channel = this.#channel;
+    if (channel !== undefined) {
+      this.#receive(channel);
+      this.#detach(channel);
+    }
     this.#replicas.speak();
     this.#diversion.speak();
     this.#speaks = true;
@@ -171,10 +171,12 @@ export class Machine {
       this.watch(listener.fd, () => {
         const accepted = listener.accept();
         if (accepted === undefined) return;
+        accepted.socket.giveUpAfter(standbyPatienceMs);
         this.#attach(new StreamChannel(accepted.socket));
         const loopback = parseIp(formatIp(this.#config.address).includes(':') ? '::1' : '127.0.0.1');
         if (loopback !== undefined)
           this.#channel?.greet(encodeGreeting({ windowScale: announcedWindowScale(loopback) }));
+        this.#committedBefore = this.#gate.counts.committed;
         this.#gate.setMode('commit');
       });
       return;
@@ -192,11 +194,12 @@ export class Machine {
 
   #detach(channel: CommitChannel): void {
     if (this.#channel !== channel) return;
-    this.#unwatch(channel.fd);
+    this.#readiness.forget(channel.fd);
     channel.close();
     this.#channel = undefined;
     if (this.#config.role !== 'active') return;
     this.#gate.setMode('alone');
+    this.#agreements.forgetAll();
     for (const session of this.#sessions.values()) this.#progress(session);
   }
 
@@ -211,7 +214,7 @@ export class Machine {
       if (packet.ok) this.#replicas.arrive(packet.value, false);
     },
     held: (count) => {
-      this.#gate.committed(count);
+      this.#gate.committed(this.#committedBefore + count);
     },
     word: (body) => {
       const word = decodeWord(body);
@@ -220,10 +223,9 @@ export class Machine {
   };
 
   #heard(word: Word): void {
+    this.#agreements.heard(word);
     const session = this.#sessions.get(word.flow);
-    if (session === undefined) return;
-    this.#agreed.set(word.flow, word);
-    this.#progress(session);
+    if (session !== undefined) this.#progress(session);
   }
 
   #say(word: Word): void {
@@ -250,6 +252,9 @@ export class Machine {
       const packet = decodePacket(frame);
       if (packet.ok && this.#replicas.arrive(packet.value, true)) return;
     }
+    const { flow, segment } = peeked.value;
+    const isFirst = (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
+    if (isFirst && this.#gate.mode === 'commit') this.#agreements.begun(flow);
     this.#gate.arrive(frame);
   }
 
@@ -277,7 +282,7 @@ export class Machine {
       const flow = flowKey(accepted.from, this.#config);
       const session = new Session(flow, accepted.socket, this.#config.program());
       this.#sessions.set(flow, session);
-      this.#watch(session.socket.fd, EPOLLIN, () => this.#progress(session));
+      this.#readiness.watch(session.socket.fd, EPOLLIN, () => this.#progress(session));
       this.#progress(session);
     }
   }
@@ -285,19 +290,22 @@ export class Machine {
   /** Lets a session of our own do what it can, and close when that is agreed. */
   #progress(session: Session): void {
     session.pump();
-    const word = this.#agreed.get(session.flow);
-    if (session.finished && !session.finishing && (word !== undefined || this.#gate.mode === 'alone')) {
+    if (session.finished && !session.finishing && this.#agreements.mayClose(session.flow)) {
+      const word = this.#agreements.word(session.flow);
       if (word !== undefined && !agrees(word, session)) this.#diverged++;
       session.finish(farewellMark);
     }
     if (session.over) {
-      this.#unwatch(session.socket.fd);
+      this.#readiness.forget(session.socket.fd);
       session.socket.close();
       this.#sessions.delete(session.flow);
-      this.#agreed.delete(session.flow);
+      this.#agreements.forget(session.flow);
       return;
     }
-    this.#change(session.socket.fd, (session.reading ? EPOLLIN : 0) | (session.blocked ? EPOLLOUT : 0));
+    this.#readiness.change(
+      session.socket.fd,
+      (session.reading ? EPOLLIN : 0) | (session.blocked ? EPOLLOUT : 0),
+    );
   }
 
   #flush(): void {
@@ -305,23 +313,7 @@ export class Machine {
     const channel = this.#channel;
     if (channel === undefined) return;
     if (!channel.flush()) this.#detach(channel);
-    else this.#change(channel.fd, channel.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
-  }
-
-  #watch(fd: number, events: number, ready: () => void): void {
-    this.#watched.set(fd, { ready, events });
-    this.#epoll.add(fd, fd, events);
-  }
-
-  #change(fd: number, events: number): void {
-    const watched = this.#watched.get(fd);
-    if (watched === undefined || watched.events === events) return;
-    watched.events = events;
-    this.#epoll.modify(fd, fd, events);
-  }
-
-  #unwatch(fd: number): void {
-    if (this.#watched.delete(fd)) this.#epoll.remove(fd);
+    else this.#readiness.change(channel.fd, channel.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 }
 

@@ -17,7 +17,8 @@ export interface ReplicaOptions {
   readonly program: () => Program;
   /** Lets the kernel receive a frame. */
   readonly inject: (frame: Uint8Array) => void;
-  readonly finished: (word: Word) => void;
+  /** Tells the active. */
+  readonly say: (word: Word) => void;
   readonly farewellMark: number;
 }
 
@@ -34,6 +35,8 @@ const flowBytesMax = 16 << 20;
 const receiveWindow = { scaled: 8 << 20, plain: 65_535 } as const;
 /** How long the kernel has to take what it was given, before it is given again. */
 const repeatUs = 20_000;
+/** Connections whose kernel gave up on a silent client are found by looking. */
+const sweepUs = 1_000_000;
 /** By how much our clocks may run apart until they are compared again, ms. */
 const clockMarginMs = 20;
 const pokesEach = 6;
@@ -48,7 +51,7 @@ export class Replicas {
   #lost = 0;
   #partials = 0;
   #repeats = 0;
-  #speaking = false;
+  #sweepAtUs = 0;
   #repeatAtUs = 0;
 
   constructor(options: ReplicaOptions) {
@@ -86,7 +89,6 @@ export class Replicas {
 
   /** From now on what the sockets send is heard. */
   speak(): void {
-    this.#speaking = true;
     for (const flow of this.#flows.values()) {
       flow.keepClock(clockMarginMs);
       this.#advance(flow);
@@ -105,8 +107,12 @@ export class Replicas {
 
   /** What is due without a packet. */
   turn(): void {
-    if (this.#stalled.size === 0) return;
     const nowUs = monotonicUs();
+    if (nowUs >= this.#sweepAtUs) {
+      this.#sweepAtUs = nowUs + sweepUs;
+      for (const flow of [...this.#flows.values()]) this.#advance(flow);
+    }
+    if (this.#stalled.size === 0) return;
     const repeats = nowUs >= this.#repeatAtUs;
     if (repeats) this.#repeatAtUs = nowUs + repeatUs;
     for (const flow of [...this.#stalled]) {
@@ -145,7 +151,10 @@ export class Replicas {
     if (plan === undefined) return undefined;
     this.#openings.delete(packet.flow);
     const socket = this.#open(plan, opening.sinceUs);
-    if (socket === undefined) return undefined;
+    if (socket === undefined) {
+      this.#options.say({ kind: 'lost', flow: packet.flow, offset: 0, digest: '' });
+      return undefined;
+    }
     const session = new Session(packet.flow, socket, this.#options.program());
     const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
     this.#flows.set(packet.flow, flow);
@@ -178,19 +187,22 @@ export class Replicas {
       }
       if (session.finished && !session.finishing) {
         session.finish(this.#options.farewellMark);
-        const { offset, text: digest } = session.digest;
-        this.#options.finished({ flow: session.flow, offset, digest });
+        this.#say('finished', session);
       }
     } while (session.pump());
     if (session.over && session.socket.facts().closed) return this.#end(flow);
-    const busy =
-      input.waiting > 0 || input.incomplete || session.blocked || session.finishing || this.#speaking;
+    const busy = input.waiting > 0 || input.incomplete || session.blocked;
     if (busy) this.#stalled.add(flow);
     else this.#stalled.delete(flow);
   }
 
+  #say(kind: Word['kind'], { flow, digest }: Session): void {
+    this.#options.say({ kind, flow, offset: digest.offset, digest: digest.text });
+  }
+
   #lose(flow: ReplicaFlow): void {
     this.#lost++;
+    this.#say('lost', flow.session);
     this.#end(flow);
   }
 

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Bytes } from './programs.ts';
 
 const [host = '', plan = '{}'] = process.argv.slice(2);
@@ -21,6 +22,7 @@ const seen = {
   bulkBytes: 0,
   stallsMs: [] as number[],
 };
+const patienceMs = 5000;
 let stopping = false;
 const stopped = once(process.stdin.resume(), 'end').then(() => {
   stopping = true;
@@ -33,6 +35,25 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
+/** The next bytes. A connection that ends, or says nothing for `patienceMs`, is lost. */
+async function heard(socket: Socket): Promise<string> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    const data = once(socket, 'data', { signal });
+    const end = once(socket, 'end', { signal }).then(() => {
+      throw new Error('ended by the server');
+    });
+    const silence = delay(patienceMs, undefined, { signal }).then(() => {
+      throw new Error(`silent for ${patienceMs} ms`);
+    });
+    for (const each of [end, silence]) each.catch(() => undefined);
+    return String((await Promise.race([data, end, silence]))[0]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Lines with a running counter, one at a time; the longest wait for an answer is the stall. */
 async function echoes(socket: Socket, pause: () => Promise<unknown>): Promise<void> {
   socket.write('ECHO\n');
@@ -42,7 +63,7 @@ async function echoes(socket: Socket, pause: () => Promise<unknown>): Promise<vo
     const sent = performance.now();
     const line = `line ${count} of ${socket.localPort}`;
     socket.write(`${line}\n`);
-    while (!text.includes('\n')) text += String((await once(socket, 'data'))[0]);
+    while (!text.includes('\n')) text += await heard(socket);
     stallMs = Math.max(stallMs, performance.now() - sent);
     const end = text.indexOf('\n');
     if (text.slice(0, end) !== `${count} ${line}`)
@@ -52,6 +73,7 @@ async function echoes(socket: Socket, pause: () => Promise<unknown>): Promise<vo
     await pause();
   }
   seen.stallsMs.push(Math.round(stallMs));
+  socket.setTimeout(patienceMs, () => socket.destroy(new Error(`no end for ${patienceMs} ms`)));
   socket.end();
   for await (const rest of socket) seen.wrong.push(`echo: more '${rest}'`);
 }
@@ -62,6 +84,7 @@ async function download(socket: Socket, seed: number): Promise<void> {
   while (expected.left > 0) ours.update(expected.next(1 << 16));
   const theirs = createHash('sha256');
   let length = 0;
+  socket.setTimeout(patienceMs, () => socket.destroy(new Error(`silent for ${patienceMs} ms`)));
   socket.write(`GET ${bytes} ${seed}\n`);
   for await (const chunk of socket) {
     length += (chunk as Buffer).length;
@@ -75,6 +98,7 @@ async function download(socket: Socket, seed: number): Promise<void> {
 async function upload(socket: Socket, seed: number): Promise<void> {
   const data = new Bytes(bytes, seed);
   const hash = createHash('sha256');
+  socket.setTimeout(patienceMs, () => socket.destroy(new Error(`silent for ${patienceMs} ms`)));
   socket.write(`PUT ${bytes}\n`);
   while (data.left > 0) {
     const chunk = data.next(1 << 16);
@@ -82,7 +106,7 @@ async function upload(socket: Socket, seed: number): Promise<void> {
     if (!socket.write(chunk)) await once(socket, 'drain');
   }
   let text = '';
-  while (!text.includes('\n')) text += String((await once(socket, 'data'))[0]);
+  while (!text.includes('\n')) text += await heard(socket);
   if (text !== `${hash.digest('hex')}\n`) seen.wrong.push('upload: another hash');
   seen.bulkBytes += bytes;
   socket.end();
@@ -108,7 +132,7 @@ async function again(
 
 const each = (count: number, work: (index: number) => Promise<void>): Promise<void>[] =>
   Array.from({ length: count }, (_, index) => work(index));
-const breath = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
+const breath = (): Promise<void> => delay(1);
 await Promise.all([
   ...each(echo, () => guarded('echo', (socket) => echoes(socket, breath))),
   ...each(get, (index) => again('download', download, index + 1)),

@@ -5,7 +5,16 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { inNamespace } from '../namespace.ts';
-import { build, type Fault, type Load, type Outcome, play, type services } from './trial.ts';
+import {
+  build,
+  type Fault,
+  type Load,
+  type Outcome,
+  play,
+  playAbandoned,
+  playLate,
+  type services,
+} from './trial.ts';
 
 inNamespace(import.meta.filename);
 build();
@@ -53,6 +62,22 @@ async function crash(
 
 test('while both machines live, every connection has its replica and ends in order', async () => {
   requireUntouched(await play('ipv4', load), 'undisturbed');
+});
+
+test('a standby that joins later has the new connections; the old ones are told apart and go on', async () => {
+  const { seen, sessions, survivable } = await playLate(load);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+  assert.ok(survivable > 0 && survivable <= sessions - load.echo - load.idle, `${survivable} of ${sessions}`);
+});
+
+test('the standby loses its power: the service goes on, with no connection survivable', async () => {
+  const { seen, before, after } = await playAbandoned(load);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+  assert.ok(before >= load.echo + load.idle, `${before} survivable before`);
+  assert.equal(after, 0);
+  assert.ok(Math.max(...seen.stallsMs) < stallMaxMs, `a stall of ${Math.max(...seen.stallsMs)} ms`);
 });
 
 test('the active loses its power: 0 connections lost, 0 bytes wrong', async (context) => {

@@ -111,8 +111,11 @@ export interface Outcome {
   readonly after: Record<string, unknown>;
 }
 
-/** Without a fault nothing happens for a second. */
-export async function play(family: keyof typeof services, load: Load, fault?: Fault): Promise<Outcome> {
+/** Both machines and the client, with every long-lived connection open and mirrored. */
+async function start(
+  family: keyof typeof services,
+  load: Load,
+): Promise<Record<keyof typeof hosts, Process>> {
   const service = services[family];
   const active = new Process('active', 'relay.ts', 'active', service, linkOfActive);
   await active.report();
@@ -121,10 +124,61 @@ export async function play(family: keyof typeof services, load: Load, fault?: Fa
   // Of the last trial: the other machine has the address now.
   ip('-n client neigh flush all');
   const client = new Process('client', 'client.ts', service, JSON.stringify(load));
-  const all = load.echo + load.get + load.put + load.idle;
+  // The standby's first: it has a connection before the active's kernel knows of it.
+  for (const machine of [standby, active])
+    while (Number((await machine.ask('counts'))['survivable']) < load.echo + load.idle) await sleep(5);
+  return { active, standby, client };
+}
+
+/** The standby loses its power, and nothing tells the active. */
+export async function playAbandoned(load: Load): Promise<{ seen: Seen; before: number; after: number }> {
+  const { active, standby, client } = await start('ipv4', load);
   try {
-    while (Number((await standby.ask('counts'))['survivable']) < Math.min(all, load.echo + load.idle))
-      await sleep(5);
+    const before = Number((await active.ask('counts'))['survivable']);
+    ip('-n standby link set link0 down');
+    await standby.kill();
+    let counts = await active.ask('counts');
+    while (counts['survivable'] !== 0) {
+      await sleep(10);
+      counts = await active.ask('counts');
+    }
+    await sleep(500);
+    client.endInput();
+    const seen = (await client.report()) as unknown as Seen;
+    return { seen, before, after: Number((await active.ask('counts'))['survivable']) };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby.kill()]);
+    power(true);
+  }
+}
+
+/** The standby joins when connections live already. Returns what the active counted after new ones had joined them. */
+export async function playLate(load: Load): Promise<{ seen: Seen; sessions: number; survivable: number }> {
+  const service = services.ipv4;
+  const active = new Process('active', 'relay.ts', 'active', service, linkOfActive);
+  await active.report();
+  ip('-n client neigh flush all');
+  const client = new Process('client', 'client.ts', service, JSON.stringify(load));
+  const old = load.echo + load.idle;
+  let standby: Process | undefined;
+  try {
+    while (Number((await active.ask('counts'))['sessions']) < old) await sleep(5);
+    standby = new Process('standby', 'relay.ts', 'standby', service, linkOfActive);
+    await standby.report();
+    let counts = await active.ask('counts');
+    while (counts['survivable'] === 0) counts = await active.ask('counts');
+    client.endInput();
+    const seen = (await client.report()) as unknown as Seen;
+    return { seen, sessions: Number(counts['sessions']), survivable: Number(counts['survivable']) };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby?.kill()]);
+  }
+}
+
+/** Without a fault nothing happens for a second. */
+export async function play(family: keyof typeof services, load: Load, fault?: Fault): Promise<Outcome> {
+  const { active, standby, client } = await start(family, load);
+  try {
     await sleep(fault?.crashMs ?? 1000);
     const before = Number((await active.ask('counts'))['sessions']);
     let survivable = 0;
