@@ -16,6 +16,8 @@ const allowed: Record<string, { layers: readonly string[]; node: boolean; packag
   link: { layers: ['mirror', 'wire'], node: true, packages: [] },
   library: { layers: ['mirror', 'link', 'wire', 'api'], node: true, packages: [] },
   linux: { layers: ['wire'], node: true, packages: ['koffi'] },
+  sessions: { layers: ['wire'], node: false, packages: [] },
+  relay: { layers: ['sessions', 'linux', 'wire'], node: true, packages: [] },
   api: { layers: [], node: false, packages: [] },
   daemon: {
     layers: ['wire', 'engine', 'linux', 'api'],

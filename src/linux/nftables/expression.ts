@@ -16,6 +16,11 @@ const NFTA_PAYLOAD_LEN = 4;
 const NFTA_CMP_SREG = 1;
 const NFTA_CMP_OP = 2;
 const NFTA_CMP_DATA = 3;
+const NFTA_BITWISE_SREG = 1;
+const NFTA_BITWISE_DREG = 2;
+const NFTA_BITWISE_LEN = 3;
+const NFTA_BITWISE_MASK = 4;
+const NFTA_BITWISE_XOR = 5;
 const NFTA_LOOKUP_SET = 1;
 const NFTA_LOOKUP_SREG = 2;
 const NFTA_LOOKUP_DREG = 3;
@@ -25,7 +30,7 @@ const NFTA_FWD_SREG_DEV = 1;
 const NFTA_FWD_SREG_ADDR = 2;
 const NFTA_FWD_NFPROTO = 3;
 
-const metaKeys = { protocol: 1, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const metaKeys = { protocol: 1, mark: 3, oifname: 7, nfproto: 15, l4proto: 16 } as const;
 const headers = { link: 0, network: 1, transport: 2 } as const;
 const comparisons = { equal: 0, unequal: 1, atMost: 3, atLeast: 5 } as const;
 const interfaceNameLength = 16;
@@ -54,6 +59,19 @@ export function is(comparison: keyof typeof comparisons, value: Uint8Array): Exp
     writer.attributeBe32(NFTA_CMP_SREG, nft.NFT_REG_1);
     writer.attributeBe32(NFTA_CMP_OP, comparisons[comparison]);
     writer.nested(NFTA_CMP_DATA, () => writer.attributeBytes(nft.NFTA_DATA_VALUE, value));
+  });
+}
+
+/** Keeps of the loaded bytes only the bits that are set in `mask`. */
+export function only(mask: Uint8Array): Expression {
+  return expression('bitwise', (writer) => {
+    writer.attributeBe32(NFTA_BITWISE_SREG, nft.NFT_REG_1);
+    writer.attributeBe32(NFTA_BITWISE_DREG, nft.NFT_REG_1);
+    writer.attributeBe32(NFTA_BITWISE_LEN, mask.length);
+    writer.nested(NFTA_BITWISE_MASK, () => writer.attributeBytes(nft.NFTA_DATA_VALUE, mask));
+    writer.nested(NFTA_BITWISE_XOR, () =>
+      writer.attributeBytes(nft.NFTA_DATA_VALUE, new Uint8Array(mask.length)),
+    );
   });
 }
 

@@ -73,6 +73,14 @@ test('the nft tool reads what was meant', (context) => {
       rule.is('unequal', Buffer.from('02005e005301', 'hex')),
       rule.drop(),
     ]),
+    change.newRule(netdev, 'plain', [
+      rule.payload('transport', 13, 1),
+      rule.only(Buffer.from([5])),
+      rule.is('unequal', Buffer.from([0])),
+      rule.meta('mark'),
+      rule.is('unequal', mark),
+      rule.drop(),
+    ]),
     change.newRule(netdev, 'arriving', [
       ...isIpv4,
       rule.payload('network', 16, 4),
@@ -112,6 +120,7 @@ test('the nft tool reads what was meant', (context) => {
     'ip saddr vmap @owners',
     'icmpv6 type 133-137 return',
     '@ll,48,48 != 0x2005e005301 drop',
+    '@th,104,8 & 0x5 != 0x0 meta mark != 0x01000000 drop',
     'ip daddr 192.0.2.10 fwd ip to 192.0.2.2 device "lan0"',
     'fwd ip6 to 2001:db8::2 device "lan0"',
     'fwd to "lan0"',
@@ -137,7 +146,7 @@ test('tables, chains, rules and elements are read back', () => {
     nftables.chains(inet).map((chain) => chain.name),
     ['output', 'forward'],
   );
-  assert.equal(nftables.ruleCount(netdev), 8);
+  assert.equal(nftables.ruleCount(netdev), 9);
   assert.deepEqual(nftables.elements(netdev, 'owners'), [{ key, chain: 'plain' }]);
   assert.deepEqual(keysIn('addresses'), [key]);
   assert.deepEqual(keysIn('alive'), [mark]);

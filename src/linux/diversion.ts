@@ -1,0 +1,130 @@
+/**
+ * Takes the packets of one service off their way, by a netdev table on the LAN's interface: what arrives for it goes to
+ * the `gate` device before the kernel's TCP sees it; what leaves goes to the `sink` device, wholly while this machine is
+ * a replica, only unmarked FIN and RST while it speaks. Swallowed, not dropped: a drop is an error to TCP, which then
+ * believes that nothing was sent. When the devices are gone with their process, so is what would have gone there.
+ */
+import {
+  type IpAddress,
+  ipv4AddressLength,
+  ipv6AddressLength,
+  isIpv4,
+  writeIpv4,
+  writeIpv6,
+} from '../wire/address.ts';
+import { tcpFlag } from '../wire/tcp.ts';
+import { interfaceIndex } from './interfaces.ts';
+import * as rule from './nftables/expression.ts';
+import * as change from './nftables/request.ts';
+import { NftablesSocket } from './nftables/socket.ts';
+
+export interface DiversionConfig {
+  /** Of the table. */
+  readonly name: string;
+  readonly interface: string;
+  readonly address: IpAddress;
+  readonly port: number;
+  /** Device names. */
+  readonly gate: string;
+  readonly sink: string;
+  /** Packets of sockets with this mark (SO_MARK) may say goodbye. */
+  readonly farewellMark: number;
+}
+
+const arriving = 'arriving';
+const leaving = 'leaving';
+/** Before every fence's own chain on ingress; on egress after it, so that what is fenced is not swallowed. */
+const priorities = { arriving: -20, leaving: 20 } as const;
+const etherTypes = { ipv4: 0x0800, ipv6: 0x86dd } as const;
+const tcp = 6;
+const flagsAt = 13;
+
+export class Diversion {
+  readonly #config: DiversionConfig;
+  readonly #table: change.Table;
+  readonly #nftables: NftablesSocket = NftablesSocket.open();
+  readonly #sink: number;
+
+  /** In force on return, with everything that leaves swallowed. Throws OperationError. */
+  constructor(config: DiversionConfig) {
+    this.#config = config;
+    this.#table = { family: 'netdev', name: config.name };
+    this.#sink = interfaceIndex(config.sink);
+    const gate = interfaceIndex(config.gate);
+    const device = config.interface;
+    this.#nftables.commit([
+      // What an earlier process left leads to devices that died with it.
+      change.newTable(this.#table),
+      change.deleteTable(this.#table),
+      change.newTable(this.#table),
+      change.newChain(this.#table, arriving, { kind: 'ingress', device, priority: priorities.arriving }),
+      change.newChain(this.#table, leaving, { kind: 'egress', device, priority: priorities.leaving }),
+      change.newRule(this.#table, arriving, [...this.#ofService('destination'), ...rule.forward(gate)]),
+      this.#swallowAll(),
+    ]);
+  }
+
+  /** What leaves passes, but for unmarked FIN and RST. */
+  speak(): void {
+    const goodbye = Buffer.from([tcpFlag.fin | tcpFlag.rst]);
+    this.#nftables.commit([
+      change.flushChain(this.#table, leaving),
+      change.newRule(this.#table, leaving, [
+        ...this.#ofService('source'),
+        rule.payload('transport', flagsAt, 1),
+        rule.only(goodbye),
+        rule.is('unequal', Buffer.from([0])),
+        rule.meta('mark'),
+        rule.is('unequal', hostInt(this.#config.farewellMark)),
+        ...rule.forward(this.#sink),
+      ]),
+    ]);
+  }
+
+  /** Everything that leaves is swallowed. */
+  hush(): void {
+    this.#nftables.commit([change.flushChain(this.#table, leaving), this.#swallowAll()]);
+  }
+
+  /** Removes the table. */
+  remove(): void {
+    this.#nftables.commit([change.deleteTable(this.#table)]);
+    this.#nftables.close();
+  }
+
+  #swallowAll(): change.NftablesRequest {
+    return change.newRule(this.#table, leaving, [...this.#ofService('source'), ...rule.forward(this.#sink)]);
+  }
+
+  /** The service's TCP packets, by the end of theirs that is the service. */
+  #ofService(end: 'source' | 'destination'): rule.Expression[] {
+    const { address, port } = this.#config;
+    const length = isIpv4(address) ? ipv4AddressLength : ipv6AddressLength;
+    const bytes = Buffer.alloc(length);
+    if (isIpv4(address)) writeIpv4(bytes, 0, address);
+    else writeIpv6(bytes, 0, address);
+    const addressesAt = isIpv4(address) ? 12 : 8;
+    const first = end === 'source';
+    return [
+      rule.meta('protocol'),
+      rule.is('equal', networkShort(isIpv4(address) ? etherTypes.ipv4 : etherTypes.ipv6)),
+      rule.payload('network', first ? addressesAt : addressesAt + length, length),
+      rule.is('equal', bytes),
+      rule.meta('l4proto'),
+      rule.is('equal', Buffer.from([tcp])),
+      rule.payload('transport', first ? 0 : 2, 2),
+      rule.is('equal', networkShort(port)),
+    ];
+  }
+}
+
+function networkShort(value: number): Uint8Array {
+  return Buffer.from([value >>> 8, value & 0xff]);
+}
+
+/** As the kernel keeps marks. */
+function hostInt(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}

@@ -1,0 +1,57 @@
+/** A connection as the standby rebuilds it: first a handshake, then a kernel socket that mirrored packets drive. */
+import { setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
+import type { SocketPlan } from '../sessions/handshake.ts';
+import type { Packet } from '../sessions/packet.ts';
+import { type Progress, ReplicaInput } from '../sessions/replica.ts';
+import { add, isAfter, latest } from '../sessions/sequence.ts';
+import { decodeTcpOptions } from '../wire/tcp-options.ts';
+import type { Session } from './session.ts';
+
+export class ReplicaFlow {
+  readonly session: Session;
+  readonly input: ReplicaInput;
+  readonly #plan: SocketPlan;
+  /** The last packet from the client: where and how it is reached. */
+  last: Packet;
+  /** The active's newest clock reading that the client has returned. */
+  #echo: number | undefined;
+
+  constructor(plan: SocketPlan, session: Session, first: Packet, bytesMax: number) {
+    this.#plan = plan;
+    this.session = session;
+    this.input = new ReplicaInput(bytesMax);
+    this.last = first;
+    this.#echo = plan.timestamp;
+  }
+
+  /** False: no room, the connection is lost. */
+  arrive(packet: Packet): boolean {
+    this.last = packet;
+    if (this.#echo !== undefined) {
+      const options = decodeTcpOptions(packet.segment.options);
+      const echo = options.ok ? options.value.timestamps?.echo : undefined;
+      if (echo !== undefined) this.#echo = latest(this.#echo, echo);
+    }
+    return this.input.arrive(packet);
+  }
+
+  progress(): Progress {
+    const { sent, acknowledged, received, unsent } = this.session.socket.facts();
+    const { sendSequence, receiveSequence } = this.#plan;
+    const farewell = this.session.finishing && unsent === 0 ? 1 : 0;
+    const unacknowledged = add(sendSequence, acknowledged);
+    return {
+      sendNext: latest(add(sendSequence, sent + farewell), unacknowledged),
+      sendUnacknowledged: unacknowledged,
+      receiveNext: add(receiveSequence, received),
+    };
+  }
+
+  /** The clock must not show less than the client has seen: it would drop what we say (RFC 7323 §5). */
+  keepClock(marginMs: number): void {
+    if (this.#echo === undefined) return;
+    const least = add(this.#echo, marginMs);
+    const { fd } = this.session.socket;
+    if (isAfter(least, timestampClock(fd))) setTimestampClock(fd, least);
+  }
+}

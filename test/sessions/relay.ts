@@ -1,0 +1,88 @@
+/** One machine of the test, as a process: devices, relay, ARP. Commands come on stdin, reports go to stdout. */
+import { execFileSync } from 'node:child_process';
+import { readSync, writeSync } from 'node:fs';
+import { interfaceMac } from '../../src/linux/interfaces.ts';
+import { PacketSocket } from '../../src/linux/packet-socket.ts';
+import { writeSysctl } from '../../src/linux/sysctl.ts';
+import { Tun } from '../../src/linux/tun.ts';
+import { Machine } from '../../src/relay/machine.ts';
+import { ipv6MulticastMac, isIpv4, parseIp, solicitedNode } from '../../src/wire/address.ts';
+import {
+  arpAnnouncementReply,
+  arpAnnouncementRequest,
+  arpReply,
+  decodeNeighbourFrame,
+  neighbourAdvertisement,
+  unsolicitedAdvertisement,
+} from '../../src/wire/frame.ts';
+import { program } from './programs.ts';
+
+const [role = '', addressText = '', channelText = ''] = process.argv.slice(2);
+const address = parseIp(addressText);
+const channel = parseIp(channelText);
+if ((role !== 'active' && role !== 'standby') || address === undefined || channel === undefined) {
+  throw new Error('usage: relay.ts active|standby ADDRESS CHANNEL');
+}
+const lan = 'lan0';
+const port = 7000;
+const report = (value: object): void => void writeSync(1, `${JSON.stringify(value)}\n`);
+const ip = (words: string): void =>
+  void execFileSync('ip', words.split(' '), { stdio: ['ignore', 'ignore', 'inherit'] });
+
+for (const device of ['all', 'default', lan]) writeSysctl(['net', 'ipv4', 'conf', device, 'rp_filter'], 0);
+writeSysctl(['net', 'ipv4', 'conf', lan, 'arp_ignore'], 1);
+writeSysctl(['net', 'ipv4', 'conf', lan, 'arp_announce'], 2);
+// The address lives and dies with this process.
+Tun.open({ name: 'uss0', kind: 'tun' });
+ip(`addr add ${addressText} dev uss0${isIpv4(address) ? '' : ' nodad'}`);
+ip('link set uss0 up');
+const machine = new Machine({
+  role,
+  interface: lan,
+  address,
+  port,
+  channel: { address: channel, port: 7001 },
+  program,
+});
+for (const device of ['ussgate', 'usssink']) {
+  // No link-local address, so that the kernel says nothing of its own into them.
+  writeSysctl(['net', 'ipv6', 'conf', device, 'addr_gen_mode'], 1);
+  ip(`link set ${device} mtu 1500 txqueuelen 10000 up`);
+}
+const mac = interfaceMac(lan);
+const neighbours = PacketSocket.open({ interface: lan, ignoreOutgoing: true });
+let speaks = role === 'active';
+const announcements = (): Uint8Array[] =>
+  isIpv4(address)
+    ? [arpAnnouncementRequest(mac, address), arpAnnouncementReply(mac, address)]
+    : [unsolicitedAdvertisement(mac, address, false)];
+if (!isIpv4(address)) neighbours.joinMulticast(ipv6MulticastMac(solicitedNode(address)));
+
+machine.watch(neighbours.fd, () => {
+  neighbours.receive((bytes) => {
+    const frame = decodeNeighbourFrame(bytes);
+    if (!speaks || !frame.ok || frame.value.targetIp !== address) return;
+    const { value } = frame;
+    if (value.kind === 'arp' && value.operation === 'request')
+      neighbours.sendBurst([arpReply(mac, value.targetIp, value.senderMac, value.senderIp)]);
+    else if (value.kind === 'solicitation')
+      neighbours.sendBurst([
+        neighbourAdvertisement(mac, value.targetIp, false, value.source, value.senderIp),
+      ]);
+  });
+});
+const line = Buffer.alloc(100);
+machine.watch(0, () => {
+  const length = readSync(0, line);
+  if (length === 0) process.exit(0);
+  const command = line.toString('latin1', 0, length).trim();
+  if (command === 'takeover') {
+    const began = process.hrtime.bigint();
+    const pokes = machine.takeOver(mac);
+    speaks = true;
+    neighbours.sendBurst([...announcements(), ...pokes]);
+    report({ tookOver: true, ms: Number(process.hrtime.bigint() - began) / 1e6, ...machine.counts });
+  } else report(machine.counts);
+});
+report({ ready: true });
+machine.run();

@@ -1,0 +1,94 @@
+/**
+ * Connections that outlive their server, on the real kernel: ordinary clients work, the active dies at a random moment, the
+ * standby takes over, and no client notices more than a pause. UNDERSTUDY_SESSION_TRIALS plays more moments than three.
+ */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { inNamespace } from '../namespace.ts';
+import {
+  build,
+  type Fault,
+  type Load,
+  type Outcome,
+  play,
+  playAbandoned,
+  playLate,
+  type services,
+} from './trial.ts';
+
+inNamespace(import.meta.filename);
+build();
+
+const load: Load = { echo: 10, get: 3, put: 3, idle: 10, bytes: 4_000_000 };
+const trials = Number(process.env['UNDERSTUDY_SESSION_TRIALS'] ?? 3);
+/** What a client's own timer takes to send again what was lost (its least: 200 ms), and a slow machine's share. */
+const stallMaxMs = 2000;
+
+function requireUntouched(outcome: Outcome, moment: string): void {
+  const { seen, after } = outcome;
+  assert.deepEqual(seen.lost, [], moment);
+  assert.deepEqual(seen.wrong, [], moment);
+  assert.equal(seen.finished, seen.opened, moment);
+  assert.ok(seen.echoes > load.echo && seen.bulkBytes > 0, `${moment}: the clients worked`);
+  assert.equal(after['diverged'], 0, moment);
+}
+
+async function crash(
+  context: TestContext,
+  family: keyof typeof services,
+  kind: Fault['kind'],
+): Promise<void> {
+  const fault = { kind, crashMs: Math.random() * 800, detectMs: Math.random() * 30 };
+  const outcome = await play(family, load, fault);
+  const { seen, before, survivable, takeoverMs } = outcome;
+  const stalls = seen.stallsMs.toSorted((one, other) => one - other);
+  const moment = `${family}, ${kind} after ${fault.crashMs.toFixed(1)} ms, ${fault.detectMs.toFixed(1)} ms to detect`;
+  context.diagnostic(
+    JSON.stringify({
+      moment,
+      before,
+      survivable,
+      opened: seen.opened,
+      bulkBytes: seen.bulkBytes,
+      stalls,
+      takeoverMs,
+    }),
+  );
+  requireUntouched(outcome, moment);
+  assert.ok(before >= load.echo + load.idle, `${moment}: ${before} connections before`);
+  assert.ok(survivable >= load.echo + load.idle, `${moment}: ${survivable} replicas`);
+  assert.ok((stalls.at(-1) ?? 0) < stallMaxMs, `${moment}: a stall of ${stalls.at(-1)} ms`);
+}
+
+test('while both machines live, every connection has its replica and ends in order', async () => {
+  requireUntouched(await play('ipv4', load), 'undisturbed');
+});
+
+test('a standby that joins later has the new connections; the old ones are told apart and go on', async () => {
+  const { seen, sessions, survivable } = await playLate(load);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+  assert.ok(survivable > 0 && survivable <= sessions - load.echo - load.idle, `${survivable} of ${sessions}`);
+});
+
+test('the standby loses its power: the service goes on, with no connection survivable', async () => {
+  const { seen, before, after } = await playAbandoned(load);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+  assert.ok(before >= load.echo + load.idle, `${before} survivable before`);
+  assert.equal(after, 0);
+  assert.ok(Math.max(...seen.stallsMs) < stallMaxMs, `a stall of ${Math.max(...seen.stallsMs)} ms`);
+});
+
+test('the active loses its power: 0 connections lost, 0 bytes wrong', async (context) => {
+  for (let trial = 0; trial < trials; trial++) await crash(context, 'ipv4', 'power');
+});
+
+test('only the process dies: its kernel says goodbye to nobody', async (context) => {
+  await crash(context, 'ipv4', 'process');
+});
+
+test('IPv6', async (context) => {
+  await crash(context, 'ipv6', 'power');
+  await crash(context, 'ipv6', 'process');
+});

@@ -1,0 +1,209 @@
+/** Client, active and standby in namespaces of their own around a switch; the active loses its power in the middle. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ip } from '../namespace.ts';
+
+const hosts = { client: 1, active: 2, standby: 3 } as const;
+export const services = { ipv4: '192.0.2.10', ipv6: '2001:db8::10' } as const;
+const linkOfActive = '198.51.100.2';
+
+export interface Load {
+  readonly echo: number;
+  readonly get: number;
+  readonly put: number;
+  readonly idle: number;
+  /** Of each bulk transfer. */
+  readonly bytes: number;
+}
+
+export interface Seen {
+  readonly opened: number;
+  readonly finished: number;
+  readonly lost: readonly string[];
+  readonly wrong: readonly string[];
+  readonly echoes: number;
+  readonly bulkBytes: number;
+  readonly stallsMs: readonly number[];
+}
+
+/** A switch here, three hosts on it, and a cable between the two machines. */
+export function build(): void {
+  ip('link add lan type bridge stp_state 0 forward_delay 0 mcast_snooping 0');
+  ip('link set lan up');
+  for (const [host, number] of Object.entries(hosts)) {
+    ip(`netns add ${host}`);
+    ip(`-n ${host} link set lo up`);
+    ip(`link add to-${host} type veth peer name lan0 netns ${host}`);
+    ip(`link set to-${host} master lan up`);
+    ip(`-n ${host} addr add 192.0.2.${number}/24 dev lan0`);
+    ip(`-n ${host} addr add 2001:db8::${number}/64 dev lan0 nodad`);
+    ip(`-n ${host} link set lan0 up`);
+  }
+  ip('-n active link add link0 type veth peer name link0 netns standby');
+  ip(`-n active addr add ${linkOfActive}/24 dev link0`);
+  ip('-n standby addr add 198.51.100.3/24 dev link0');
+  power(true);
+}
+
+/** The ports of the active's machine: without power none has a carrier. */
+function power(on: boolean): void {
+  const state = on ? 'up' : 'down';
+  ip(`link set to-active ${state}`);
+  ip(`-n active link set link0 ${state}`);
+  ip(`-n standby link set link0 ${state}`);
+}
+
+class Process {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(host: string, script: string, ...args: readonly string[]) {
+    const command = ['netns', 'exec', host, process.execPath, join(import.meta.dirname, script), ...args];
+    this.#child = spawn('ip', command, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child.stdin?.on('error', () => undefined);
+    if (this.#child.stdout === null) throw new Error('no output');
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async report(): Promise<Record<string, unknown>> {
+    const line = await this.#lines.next();
+    if (line.done === true) throw new Error('the process ended without a report');
+    return JSON.parse(line.value) as Record<string, unknown>;
+  }
+
+  ask(command: string): Promise<Record<string, unknown>> {
+    this.#child.stdin?.write(`${command}\n`);
+    return this.report();
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end();
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exit;
+  }
+}
+
+export interface Fault {
+  /** `power`: the machine goes, with all its links. `process`: only the relay is killed; its kernel lives. */
+  readonly kind: 'power' | 'process';
+  /** After every connection of the load has been opened. */
+  readonly crashMs: number;
+  /** From the crash to the takeover: what detection takes. */
+  readonly detectMs: number;
+}
+
+export interface Outcome {
+  readonly seen: Seen;
+  /** Connections that the active had just before. */
+  readonly before: number;
+  /** Replicas that the standby had when it took over. */
+  readonly survivable: number;
+  readonly takeoverMs: number;
+  /** What the machine says in the end that served to the end. */
+  readonly after: Record<string, unknown>;
+}
+
+/** Both machines and the client, with every long-lived connection open and mirrored. */
+async function start(
+  family: keyof typeof services,
+  load: Load,
+): Promise<Record<keyof typeof hosts, Process>> {
+  const service = services[family];
+  const active = new Process('active', 'relay.ts', 'active', service, linkOfActive);
+  await active.report();
+  const standby = new Process('standby', 'relay.ts', 'standby', service, linkOfActive);
+  await standby.report();
+  // Of the last trial: the other machine has the address now.
+  ip('-n client neigh flush all');
+  const client = new Process('client', 'client.ts', service, JSON.stringify(load));
+  // The standby's first: it has a connection before the active's kernel knows of it.
+  for (const machine of [standby, active])
+    while (Number((await machine.ask('counts'))['survivable']) < load.echo + load.idle) await sleep(5);
+  return { active, standby, client };
+}
+
+/** The standby loses its power, and nothing tells the active. */
+export async function playAbandoned(load: Load): Promise<{ seen: Seen; before: number; after: number }> {
+  const { active, standby, client } = await start('ipv4', load);
+  try {
+    const before = Number((await active.ask('counts'))['survivable']);
+    ip('-n standby link set link0 down');
+    await standby.kill();
+    let counts = await active.ask('counts');
+    while (counts['survivable'] !== 0) {
+      await sleep(10);
+      counts = await active.ask('counts');
+    }
+    await sleep(500);
+    client.endInput();
+    const seen = (await client.report()) as unknown as Seen;
+    return { seen, before, after: Number((await active.ask('counts'))['survivable']) };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby.kill()]);
+    power(true);
+  }
+}
+
+/** The standby joins when connections live already. Returns what the active counted after new ones had joined them. */
+export async function playLate(load: Load): Promise<{ seen: Seen; sessions: number; survivable: number }> {
+  const service = services.ipv4;
+  const active = new Process('active', 'relay.ts', 'active', service, linkOfActive);
+  await active.report();
+  ip('-n client neigh flush all');
+  const client = new Process('client', 'client.ts', service, JSON.stringify(load));
+  const old = load.echo + load.idle;
+  let standby: Process | undefined;
+  try {
+    while (Number((await active.ask('counts'))['sessions']) < old) await sleep(5);
+    standby = new Process('standby', 'relay.ts', 'standby', service, linkOfActive);
+    await standby.report();
+    let counts = await active.ask('counts');
+    while (counts['survivable'] === 0) counts = await active.ask('counts');
+    client.endInput();
+    const seen = (await client.report()) as unknown as Seen;
+    return { seen, sessions: Number(counts['sessions']), survivable: Number(counts['survivable']) };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby?.kill()]);
+  }
+}
+
+/** Without a fault nothing happens for a second. */
+export async function play(family: keyof typeof services, load: Load, fault?: Fault): Promise<Outcome> {
+  const { active, standby, client } = await start(family, load);
+  try {
+    await sleep(fault?.crashMs ?? 1000);
+    const before = Number((await active.ask('counts'))['sessions']);
+    let survivable = 0;
+    let takeoverMs = 0;
+    if (fault !== undefined) {
+      const dead = active.kill();
+      if (fault.kind === 'power') power(false);
+      await dead;
+      await sleep(fault.detectMs);
+      const took = await standby.ask('takeover');
+      survivable = Number(took['survivable']);
+      takeoverMs = Number(took['ms']);
+      await sleep(1000);
+    }
+    client.endInput();
+    const seen = (await client.report()) as unknown as Seen;
+    return {
+      seen,
+      before,
+      survivable,
+      takeoverMs,
+      after: await (fault === undefined ? active : standby).ask('counts'),
+    };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby.kill()]);
+    power(true);
+  }
+}
