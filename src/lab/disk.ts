@@ -27,6 +27,11 @@ export class Disk {
     else if (state === 'well') rmSync(this.#filler, { force: true });
   }
 
+  /** Takes it away; nobody may use it any more. */
+  close(): void {
+    run('umount', [this.#path]);
+  }
+
   #fill(): void {
     try {
       writeFileSync(this.#filler, Buffer.alloc(2 * sizeKib * 1024));

@@ -158,6 +158,12 @@ export class Understudy implements System {
     return askSwitchover(this.controlSocket(from), groupName);
   }
 
+  /** Once every daemon has ended: their disks are taken away. */
+  closeDisks(): void {
+    for (const disk of this.#disks.values()) disk.close();
+    this.#disks.clear();
+  }
+
   setDisk(node: NodePlan, state: DiskState): void {
     this.#disks.get(node.name)?.become(state);
   }

@@ -148,6 +148,7 @@ export class Machines {
     for (const name of [switchNamespace, ...machinesOf(this.plan).map((machine) => machine.name)]) {
       ip(['netns', 'del', name]);
     }
+    this.system.closeDisks();
     rmSync(dirname(this.system.controlSocket(nodesOf(this.plan)[0] as NodePlan)), { recursive: true });
   }
 
