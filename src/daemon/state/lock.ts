@@ -41,6 +41,16 @@ export function lockState(directory: string): StateLock {
   }
 }
 
+/** The id of the living process that has the directory; undefined: none has, as far as can be seen. */
+export function ownerOf(directory: string): number | undefined {
+  try {
+    const holder = readHolder(join(directory, 'lock'));
+    return isAlive(holder) ? Number(holder.split(' ')[0]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function take(path: string, own: string, identity: string): void {
   if (linked(own, path)) return;
   const holder = readHolder(path);
