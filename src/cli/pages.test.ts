@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { doctorPage, works } from './doctor-page.ts';
 import { eventLine } from './event-line.ts';
 import { chooseSocket } from './socket-choice.ts';
 import { duration } from './status-page.ts';
@@ -41,4 +42,25 @@ test('the only socket of the machine is the one meant; of several, one must be n
   assert.equal(await chooseSocket({ socket: '/x' }, directory), '/x');
   writeFileSync(join(directory, 'b.sock'), '');
   await assert.rejects(chooseSocket({}, directory), { code: 'usage', message: /a\.sock, .*b\.sock/ });
+});
+
+test('the doctor: a line a thing, a second one where something follows, and a verdict', () => {
+  const good = { name: 'node', state: 'ok', found: 'Node 26' } as const;
+  const poor = { name: 'clock', state: 'reduced', found: 'hpet', instead: 'slowly', remedy: 'tsc' } as const;
+  const bad = { name: 'TUN', state: 'missing', found: 'EPERM', remedy: 'run as root' } as const;
+  assert.equal(
+    doctorPage([good, poor, bad]),
+    [
+      'ok       node   Node 26',
+      'REDUCED  clock  hpet',
+      '                instead: slowly; remedy: tsc',
+      'MISSING  TUN    EPERM',
+      '                remedy: run as root',
+      '',
+      'a daemon would not work here: 1 missing',
+      '',
+    ].join('\n'),
+  );
+  assert.match(doctorPage([good, poor]), /a daemon works here, reduced in 1 things\n$/);
+  assert.deepEqual([works([good, poor]), works([good, bad])], [true, false]);
 });

@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError } from 'commander';
 import { CodedError, describeFailure, failureKinds } from '../api/errors.ts';
 import { ControlClient } from './control-client.ts';
+import { doctorPage, works } from './doctor-page.ts';
 import { eventLine, readClocks } from './event-line.ts';
 import { chooseSocket, type SocketOptions } from './socket-choice.ts';
 import { pinnedText, statusPage } from './status-page.ts';
@@ -78,6 +79,21 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
       const { lines, warnings } = summarizeConfig(file);
       for (const warning of warnings) terminal.err(`warning: ${warning}\n`);
       terminal.out(`ok\n${lines.join('\n')}\n`);
+    });
+  program
+    .command('doctor')
+    .description('say whether a daemon would work here: what this machine, its kernel and this process offer')
+    .argument('[file]', 'a configuration file: also whether this machine is as it says')
+    .option('-c, --config <file>', 'the same, as the other commands take it')
+    .option('--json', 'as JSON')
+    .action(async (argument: string | undefined, options: { config?: string; json?: boolean }) => {
+      const { examine } = await import('../daemon/doctor/examine.ts');
+      const findings = await examine(argument ?? options.config);
+      const fit = works(findings);
+      terminal.out(
+        options.json ? `${JSON.stringify({ works: fit, findings }, null, 2)}\n` : doctorPage(findings),
+      );
+      setStatus(fit ? 0 : 1);
     });
   program
     .command('clean')

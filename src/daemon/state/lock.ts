@@ -43,6 +43,11 @@ export function lockState(directory: string): StateLock {
   return { lived, release: () => release(path, unlock) };
 }
 
+/** The id of the living process that has the directory; undefined: none has, as far as can be seen. */
+export function ownerOf(directory: string): number | undefined {
+  return holderOf(join(directory, 'lock'));
+}
+
 function lockKernel(directory: string, path: string): () => void {
   let unlock: (() => void) | undefined;
   try {

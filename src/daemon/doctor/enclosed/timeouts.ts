@@ -1,0 +1,62 @@
+/**
+ * How long a timed element of nftables lives that is told how long: leases rest on that it is never longer. Watched from
+ * outside, by reading the set again and again.
+ */
+import type { Finding } from '../../../api/finding.ts';
+import { monotonicUs } from '../../../linux/clock.ts';
+import { addTimedElement, newSet, newTable, type Table } from '../../../linux/nftables/request.ts';
+import { NftablesSocket } from '../../../linux/nftables/socket.ts';
+import { missing, ok } from '../finding.ts';
+
+const table: Table = { family: 'inet', name: 'understudy-doctor-timeouts' };
+const set = 'timed';
+const toldMs = [8, 20, 60];
+const rounds = 5;
+
+interface Life {
+  /** Seen alive so long after the kernel had answered, milliseconds. */
+  readonly seenMs: number;
+  /** Seen gone so long after it was asked, milliseconds. */
+  readonly goneMs: number;
+}
+
+export function examineTimeouts(): Finding {
+  const nftables = NftablesSocket.open();
+  nftables.commit([newTable(table), newSet(table, set, 'mark', true)]);
+  const measured = toldMs.map((told) => ({
+    told,
+    lives: Array.from({ length: rounds }, (_, round) => live(nftables, told, told * 100 + round)),
+  }));
+  nftables.close();
+  const spans = measured.map(({ told, lives }) => {
+    const least = Math.min(...lives.map(({ goneMs }) => goneMs));
+    const most = Math.max(...lives.map(({ seenMs }) => seenMs));
+    return `${told} ms: ${least.toFixed(1)} to ${most.toFixed(1)}`;
+  });
+  const found = `elements told to live ${spans.join(', ')} ms`;
+  const late = measured.some(({ told, lives }) => lives.some(({ seenMs }) => seenMs > told));
+  return late
+    ? missing(
+        'timeouts',
+        found,
+        'this kernel ends leases late: two members could be heard at a time; use another',
+      )
+    : ok('timeouts', found);
+}
+
+function live(nftables: NftablesSocket, told: number, key: number): Life {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(key);
+  const askedUs = monotonicUs();
+  nftables.commit([addTimedElement(table, set, bytes, told)]);
+  const answeredUs = monotonicUs();
+  let seenUs = answeredUs;
+  for (;;) {
+    // Read before it is looked: it lived then at least.
+    const nowUs = monotonicUs();
+    if (nftables.elements(table, set).length === 0) {
+      return { seenMs: (seenUs - answeredUs) / 1000, goneMs: (monotonicUs() - askedUs) / 1000 };
+    }
+    seenUs = nowUs;
+  }
+}
