@@ -29,9 +29,9 @@ export function examineTimeouts(): Finding {
   }));
   nftables.close();
   const spans = measured.map(({ told, lives }) => {
-    const least = Math.min(...lives.map(({ goneMs }) => goneMs));
-    const most = Math.max(...lives.map(({ seenMs }) => seenMs));
-    return `${told} ms: ${least.toFixed(1)} to ${most.toFixed(1)}`;
+    const seen = Math.max(...lives.map(({ seenMs }) => seenMs));
+    const gone = Math.max(...lives.map(({ goneMs }) => goneMs));
+    return `${told} ms: seen for ${seen.toFixed(1)}, gone after ${gone.toFixed(1)}`;
   });
   const found = `elements told to live ${spans.join(', ')} ms`;
   const late = measured.some(({ told, lives }) => lives.some(({ seenMs }) => seenMs > told));
