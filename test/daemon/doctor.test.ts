@@ -94,7 +94,7 @@ test('everything is looked at, once, and nothing is changed', () => {
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
   for (const name of ['interface lan0', 'interface cable0', 'path lan', 'path cable', 'addresses', 'daemon'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
-  assert.match(answer.of('timeouts').found, /8 ms: [\d.]+ to [\d.]+, 20 ms: /);
+  assert.match(answer.of('timeouts').found, /8 ms: seen for [\d.]+, gone after [\d.]+, 20 ms: /);
   assert.match(answer.of('interface lan0').found, /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}, has carrier$/);
   assert.deepEqual([answer.status, answer.works], [0, true]);
 });
