@@ -152,7 +152,10 @@ test('a stopped owner is silent, and finds out when it goes on', async () => {
     assert.deepEqual(await once(owner.stdout ?? assert.fail(), 'data'), ['lost\n']);
     assertSilent([shared4, shared6]);
   } finally {
+    const gone = once(owner, 'exit');
     owner.kill('SIGKILL');
+    // Until then its tables are its own, and nobody else may take them away.
+    await gone;
   }
 });
 
