@@ -22,6 +22,10 @@ export async function startAfresh(director: Director): Promise<void> {
     }
   }
   for (const { name } of plan.hosts) ip(['-n', name, 'neigh', 'flush', 'all']);
-  await Promise.all(plan.members.map((member) => system.start(member)));
+  // One after the other: started at once, each may win one family's instance.
+  for (const member of plan.members) {
+    await system.start(member);
+    await until('a member has both addresses', async () => (await system.view()).active.length === 1);
+  }
   await director.ready();
 }

@@ -223,8 +223,8 @@ await rehearse(
       const healing = await play.heal();
       healings.push(healing);
       progress(describe(time, healing));
-      if ((worstOf(healing) ?? Number.POSITIVE_INFINITY) > aimMs)
-        explain(director, healing.healedUs, explainedUs);
+      const slow = (worstOf(healing) ?? Number.POSITIVE_INFINITY) > aimMs;
+      if (slow || healing.movedAgain) explain(director, healing.healedUs, explainedUs);
     }
     play.close();
     const stalls = play.metronome.stalls.length;

@@ -166,8 +166,13 @@ async function play(director: Director, o: Options, clocks: boolean): Promise<bo
   const beganUs = monotonicUs();
   const runs: Run[] = [];
   const numbers = o.run > 0 ? [o.run] : Array.from({ length: o.times }, (_, index) => index + 1);
+  let failure: string | undefined;
   for (const number of numbers) {
-    const run = await stage.run(number);
+    const run = await stage.run(number).catch((error: unknown) => {
+      failure = `run ${number} did not end: ${error instanceof Error ? error.message : String(error)}`;
+    });
+    // What a run leaves behind that did not end would be judged as the next one's.
+    if (run === undefined) break;
     runs.push(run);
     progress(describe(run));
     if (run.wrong.length > 0) explain(director, run.beganUs, 0);
@@ -179,18 +184,19 @@ async function play(director: Director, o: Options, clocks: boolean): Promise<bo
   const { lingerMs, facts } = director.system;
   const { stalls } = stage;
   if (o.json) {
-    const result = { policy, seed, hogs: load, seconds, stalls, lingerMs, facts, reused, bad, runs };
+    const end = failure === undefined ? {} : { failure };
+    const result = { policy, seed, hogs: load, seconds, stalls, lingerMs, facts, reused, bad, ...end, runs };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } else {
     process.stdout.write(
       `${policy}, seed ${seed}: ${runs.length} faults in ${seconds} s, ${load} CPU hogs, ${stalls} stalls of the ` +
         `machine; wrong: ${bad.join(', ') || 'none'}; terms used twice: ${reused.join(', ') || 'none'}\n\n` +
-        `${tableOf(runs)}\n`,
+        `${tableOf(runs)}\n${failure === undefined ? '' : `\n${failure}\n`}`,
     );
   }
   stage.stop();
   await hogs.stop();
-  return bad.length === 0 && reused.length === 0;
+  return failure === undefined && bad.length === 0 && reused.length === 0;
 }
 
 function twice(terms: readonly string[]): string[] {

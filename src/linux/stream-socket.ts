@@ -115,7 +115,7 @@ export class StreamListener {
 
 /**
  * What a read found besides bytes. `end`: the peer closed, or its process died (FIN); `reset`: its kernel said that
- * there is no connection (RST); `timeout`: this machine gave the connection up, which says nothing about the peer.
+ * there is no connection, or gave it up because nothing was heard on it (RST); `timeout`: this machine gave the connection up, which says nothing about the peer.
  */
 export type StreamSilence = 'again' | 'end' | 'reset' | 'timeout';
 
@@ -176,6 +176,14 @@ export class Stream {
     const sent = send(this.fd, bytes, bytes.length, MSG_NOSIGNAL);
     if (sent === bytes.length) return 0;
     return sent < 0 ? lastErrno() : ENOBUFS;
+  }
+
+  /**
+   * All is said: from here on the connection ends by the count of unanswered questions, not by `userTimeoutMs`, with which
+   * one lost question were the end of it.
+   */
+  endHaste(): void {
+    setOption(this.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
   }
 
   /** Sends a FIN (a RST when something was left unread). */

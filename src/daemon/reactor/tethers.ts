@@ -1,7 +1,8 @@
 /**
  * Tethers: a TCP connection to each peer that carries one sealed greeting each way and then nothing. When the peer's
  * process dies, its kernel closes the connection, and that is the fastest sign of death there is. On a direct cable
- * it is proof; on any other path somebody between could have said it, so there it only shortens patience.
+ * it is proof; on any other path somebody between could have said it, so there it only shortens patience. A reset is no
+ * proof anywhere: a kernel that gives a silent connection up, because of a cable that was out, resets it as well.
  *
  * The member with the higher id connects, once the peer's boot is proven on that path; the other listens. Both
  * greetings echo the other's boot nonce, so a tether belongs to one boot of each side. The connector confirms with one
@@ -236,6 +237,7 @@ export class Tethers {
     const { path } = tether;
     if (path === undefined) return;
     tether.proven = true;
+    tether.stream.endHaste();
     this.#unproven.delete(tether);
     const former = this.#proven.get(path);
     this.#proven.set(path, tether);
@@ -247,7 +249,7 @@ export class Tethers {
     const { path } = tether;
     const counted = path !== undefined && this.#proven.get(path) === tether;
     this.#drop(tether);
-    if (counted) this.#changed(path, false, path.link.cable && how !== 'timeout', tether.boot);
+    if (counted) this.#changed(path, false, path.link.cable && how === 'end', tether.boot);
   }
 
   /** Unproven connections that had their time are closed. */
