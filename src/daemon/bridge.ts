@@ -4,8 +4,9 @@
  */
 
 import type { EngineConfig } from '../engine/config.ts';
-import type { MemberStateName, ProxyStateName, Report } from '../engine/effect.ts';
+import type { ProxyStateName, Report } from '../engine/effect.ts';
 import type { PinnedRole } from '../engine/pin.ts';
+import type { EngineSnapshot } from '../engine/snapshot.ts';
 import type { BootNonce, GroupId, MemberState, NodeId, PathId } from '../wire/control/message.ts';
 import type { ClaimKind } from './reactor/claim.ts';
 
@@ -150,32 +151,13 @@ export interface ReactorStatus {
   readonly lateLastUs: number;
   readonly lateMaxUs: number;
   readonly refused: Readonly<Record<string, number>>;
-  readonly groups: readonly {
-    readonly id: GroupId;
-    readonly state: MemberStateName;
+  /** As the engine has them. */
+  readonly groups: readonly (Omit<EngineSnapshot['groups'][number], 'term'> & {
     readonly termCounter: number;
     readonly termMember: NodeId;
-    readonly active: NodeId | 0;
-    readonly healthy: boolean;
-    /** What the first activation waits for; null: for nothing. */
-    readonly waitsFor: 'port' | 'probe' | 'address' | null;
     /** Null: nobody else claimed an address. */
     readonly conflict: ConflictStatus | null;
-    readonly falls: number;
-    readonly heldBackUs: number;
-    /** What an operator has pinned this member as; null: nothing. */
-    readonly pinned: PinnedRole | null;
-    /** The other members that are heard. */
-    readonly others: readonly {
-      readonly id: NodeId;
-      /** It could take the role now. */
-      readonly able: boolean;
-      readonly pinned: boolean;
-      readonly heldBack: boolean;
-    }[];
-    /** Null: without a proxy. */
-    readonly proxy: { readonly id: NodeId; readonly registered: boolean } | null;
-  }[];
+  })[];
   readonly proxied: readonly {
     readonly id: GroupId;
     readonly state: ProxyStateName;

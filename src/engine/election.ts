@@ -127,8 +127,8 @@ function mayAct(peer: PeerWatch, { config, now }: Context): boolean {
 }
 
 /**
- * Who is not held back, then priority, then number; but the chosen successor of a planned switchover goes first, and whoever held the role last has
- * just lost it or given it up, and goes last.
+ * Who is not held back, then priority, then number; but the chosen successor of a planned switchover goes first, and
+ * whoever held the role last has just lost it or given it up, and goes last.
  */
 function goesBefore(member: Member, peer: PeerWatch, self: NodeId): boolean {
   if (peer.standing(member.id)?.state === MemberState.holding) return true;

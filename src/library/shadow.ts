@@ -6,8 +6,8 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { monotonicUs } from '../link/clock.ts';
 import { nodeCrypto } from '../link/crypto.ts';
-import { Dialer, type Target } from '../link/dialer.ts';
-import { Listener, type Place } from '../link/listener.ts';
+import { Dialer } from '../link/dialer.ts';
+import { Listener } from '../link/listener.ts';
 import { sizeOf } from '../mirror/backlog.ts';
 import type { Identity } from '../mirror/conduit.ts';
 import type { LinkEnd } from '../mirror/link-end.ts';
@@ -18,11 +18,13 @@ import { MirroredCell } from './cell.ts';
 import type { MirroredState } from './channel.ts';
 import { Control } from './control.ts';
 import { MirrorError } from './errors.ts';
+import type { ShadowEvents } from './events.ts';
 import { Handoff, type HandoffOptions } from './handoff.ts';
 import { MirroredLog } from './log.ts';
 import { MirroredMap } from './map.ts';
 import { type Settings, type ShadowOptions, settingsOf } from './options.ts';
 import { GuardedSocket } from './output.ts';
+import { placesOf, targetOf } from './places.ts';
 import { MirroredRegion } from './region.ts';
 import { RoleFollower, type RoleView } from './roles.ts';
 import { States } from './states.ts';
@@ -36,26 +38,6 @@ const windowBytes = 1_048_576;
 
 /** How often a switchover is asked for when this program has lost its state, µs. */
 const handBackAgainUs = 2_000_000;
-
-export interface Activation {
-  readonly term: Term;
-  /**
-   * What the state is worth: `complete`: everything that was ever resolved; `uncertain`: commits may be missing;
-   * `nothing`: there never was one here, the program begins anew.
-   */
-  readonly state: Claim;
-}
-
-export interface ShadowEvents {
-  /** The role is ours, and the state is what was committed. */
-  readonly active: [activation: Activation];
-  /** The role is not ours any more; what was not resolved will not be. */
-  readonly standby: [];
-  /** Something about a standby changed, seen from the active side. */
-  readonly standbys: [standbys: readonly StandbyView[]];
-  /** Something that an operator should know, in a sentence. */
-  readonly trouble: [what: string];
-}
 
 export class Shadow extends EventEmitter<ShadowEvents> {
   readonly #settings: Settings;
@@ -394,19 +376,4 @@ export class Shadow extends EventEmitter<ShadowEvents> {
   #notActive(): MirrorError {
     return new MirrorError('notActive', 'this program is not active: its role went, or has not come yet');
   }
-}
-
-function placesOf({ others }: RoleView, port: number): Place[] {
-  const addresses = others.flatMap(({ paths }) => paths.map(({ localAddress }) => localAddress));
-  return [...new Set(addresses)].map((address) => ({ address, port }));
-}
-
-/** The active member over its paths, in their order. */
-function targetOf({ activeMember, others }: RoleView, port: number): Target | undefined {
-  const peer = others.find(({ name }) => name === activeMember);
-  if (peer === undefined) return undefined;
-  return {
-    member: peer.name,
-    routes: peer.paths.map(({ localAddress, peerAddress: address }) => ({ localAddress, address, port })),
-  };
 }
