@@ -182,8 +182,8 @@ const strict: readonly Planted[] = [
   bug(
     'an answer counts after its promise was given back',
     'quorum',
-    'this.#promises = new Map();\n    this.#asked.clear();\n    this.#end.cancel();',
-    'this.#promises = new Map();\n    this.#end.cancel();',
+    'this.#asked.clear();\n    this.#end.cancel();',
+    'this.#end.cancel();',
   ),
   bug(
     'a promise is given back before the fence is closed',

@@ -12,8 +12,11 @@ import { type Context, slotUs } from './context.ts';
 import { type Instant, instant, later } from './time.ts';
 import type { Timer } from './timers.ts';
 
-/** The longest interval between two answers of a contest, in `defendIntervalUs`. A rest of two intervals ends it. */
-const contestMax = 64;
+/**
+ * The longest interval between two answers of a contest, in `defendIntervalUs`: hosts that believe the other stay dark for as
+ * long, so with 1 s it is just under RFC 5227's DEFEND_INTERVAL of 10 s. A rest of two intervals ends a contest.
+ */
+const contestMax = 8;
 
 export class Announcer {
   readonly #context: Context;

@@ -43,7 +43,7 @@ export class Quorum {
   #phase: Phase = 'idle';
   #term: Term = noTerm;
   /** Until when each voter's promise counts. */
-  #promises = new Map<NodeId, Instant>();
+  readonly #promises = new Map<NodeId, Instant>();
   /** When each request was made, by its number. */
   readonly #asked = new Map<number, Instant>();
   #identification = 0;
@@ -143,8 +143,6 @@ export class Quorum {
     if (!reserved) return false;
     this.#phase = 'canvassing';
     this.#term = term;
-    this.#promises = new Map();
-    this.#asked.clear();
     this.#farewellsLeft = 0;
     // Whoever was active may have been promised everything a moment ago.
     this.#patience.arm(later(context.now, this.#config.promiseUs + slotUs(context.config)));
@@ -248,7 +246,8 @@ export class Quorum {
   #giveBack(word: PromiseWord): void {
     const { context } = this.#member;
     this.#phase = 'idle';
-    this.#promises = new Map();
+    this.#promises.clear();
+    // What was promised in answer to them is given back, though it be on its way still.
     this.#asked.clear();
     this.#end.cancel();
     this.#patience.cancel();

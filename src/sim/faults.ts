@@ -1,5 +1,5 @@
 /** What goes wrong, and what operators do. Each fault says its name, so that a run can tell what it went through. */
-import { calmHardships, type Fault, roughHardships } from './hardships.ts';
+import { calmHardships, type Fault, roughHardships, strictHardships } from './hardships.ts';
 import { claimBy } from './lan.ts';
 import type { Machine } from './machine.ts';
 import { group, lanOf, nodesOf, type Plan } from './plan.ts';
@@ -152,6 +152,7 @@ const all: Readonly<Record<string, Fault>> = {
   ...calmHardships,
   ...roughFaults,
   ...roughHardships,
+  ...strictHardships,
   ...proxyFaults,
   ...roughProxyFaults,
   ...lanFaults,
@@ -160,7 +161,7 @@ const all: Readonly<Record<string, Fault>> = {
 
 /** What may happen in a world of this plan; what is named more often happens more often. */
 export function faultNames(plan: Plan): readonly string[] {
-  const { calm, proxies, witnesses, standstills, tempo, lan, maintenance } = plan;
+  const { calm, proxies, witnesses, standstills, tempo, lan, maintenance, quorum } = plan;
   const watched = lan.probeUs > 0;
   const calmNames = Object.keys({
     ...calmFaults,
@@ -176,6 +177,7 @@ export function faultNames(plan: Plan): readonly string[] {
     ...roughFaults,
     ...(proxies.length === 0 ? {} : roughProxyFaults),
     ...(tempo.beats > 1 ? roughHardships : {}),
+    ...(tempo.beats > 1 && quorum !== undefined ? strictHardships : {}),
     ...(watched ? roughLanFaults : {}),
   });
   return [...calmNames, ...calmNames, ...rough];

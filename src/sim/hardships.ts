@@ -44,3 +44,35 @@ export const roughHardships: Readonly<Record<string, Fault>> = {
     world.disturb(world.span(20_000, 400_000), begin, () => world.network.healAll());
   },
 };
+
+/** Where promises count. */
+export const strictHardships: Readonly<Record<string, Fault>> = {
+  /** A member is cut off from all who promised it the group, and stands still when their promises end. */
+  lastMoments: (world) => {
+    const { quorum, leaseUs } = world.plan;
+    if (quorum === undefined) return;
+    const member = world.random.pick(world.machines.filter(({ isMember }) => isMember));
+    const stillUs = world.random.between(leaseUs / 2, 3 * leaseUs);
+    world.disturb(
+      quorum.promiseUs + stillUs,
+      () => world.network.isolate(member.id, false),
+      () => world.network.healAll(),
+    );
+    world.after(world.random.between(quorum.promiseUs / 2, quorum.promiseUs), () => {
+      if (member.alive) member.freeze(stillUs);
+    });
+  },
+  /** Answers to one member come late, and it gives back what it asked for before they do, and asks again. */
+  indecision: (world) => {
+    const member = world.random.pick(world.machines.filter(({ isMember }) => isMember));
+    const lateUs = world.span(1_000, 20_000);
+    world.disturb(
+      10 * lateUs,
+      () => world.network.lag(member.id, lateUs),
+      () => world.network.lag(member.id, 0),
+    );
+    for (let step = 0; step < 6; step++)
+      world.after(world.random.between(0, 10 * lateUs), () => member.check(step % 2 === 1));
+    world.after(10 * lateUs, () => member.check(true));
+  },
+};
