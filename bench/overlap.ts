@@ -43,8 +43,12 @@ interface Options {
 
 /** After everything is ready again, late voices are looked for so much longer, milliseconds. */
 const settledMs = 100;
-/** Hosts that a stranger led astray are waited for so long, milliseconds. */
-const reachTimeoutMs = 3000;
+/**
+ * Between two answers to a stranger, milliseconds: the shorter, the sooner a contest is forgotten. In one that goes on it
+ * grows up to 64 times, and for so long hosts that he led astray are waited for.
+ */
+const defendIntervalMs = 100;
+const reachTimeoutMs = 64 * defendIntervalMs + 100;
 
 function options(): Options {
   const { values } = parseArgs({
@@ -208,5 +212,5 @@ await rehearse(
   import.meta.filename,
   options,
   (director, o) => play(director, o, clocks),
-  ({ policy }) => ({ plan: withStranger(planFig1a(2, policy)), falseClocks: clocks }),
+  ({ policy }) => ({ plan: withStranger(planFig1a(2, policy)), falseClocks: clocks, defendIntervalMs }),
 );

@@ -12,6 +12,8 @@ export interface Shape {
   readonly intervalMs?: number;
   /** Each daemon has a wall clock that can be stepped. */
   readonly falseClocks?: boolean;
+  /** Between two answers to a stranger's claims; usually the daemon's default. */
+  readonly defendIntervalMs?: number;
   readonly system?: 'understudy' | 'keepalived';
   /** Between two requests of every host's streams, microseconds; usually that of the lab. */
   readonly probeIntervalUs?: number;

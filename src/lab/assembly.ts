@@ -24,6 +24,8 @@ export interface Assembly {
   readonly stream?: Stream;
   /** Each daemon has a wall clock that can be stepped. */
   readonly falseClocks?: boolean;
+  /** Between two answers to a stranger's claims, milliseconds; absent: the daemon's default. */
+  readonly defendIntervalMs?: number;
   /** Between two requests of every host's streams, microseconds; absent: host-a's first is fast, the others are slow. */
   readonly probeIntervalUs?: number;
   readonly progress?: (line: string) => void;
@@ -47,11 +49,14 @@ export function assemble(o: Assembly): Director {
     checked: o.checked === true,
     healthPort,
   };
-  const { falseClocks = false } = o;
+  const { falseClocks = false, defendIntervalMs } = o;
   const system =
     o.system === 'keepalived'
       ? new Keepalived(plan, settings)
-      : new Understudy(plan, { ...settings, falseClocks });
+      : new Understudy(plan, {
+          ...{ ...settings, falseClocks },
+          ...(defendIntervalMs === undefined ? {} : { defendIntervalMs }),
+        });
   return new Director({
     ...{ plan, system, fifo, progress },
     ...(pcap === undefined ? {} : { pcap }),

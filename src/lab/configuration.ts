@@ -10,6 +10,8 @@ export interface Settings {
   readonly checked: boolean;
   readonly healthPort: number;
   readonly lease: Lease;
+  /** Between two answers to a stranger's claims, milliseconds; absent: the daemon's default. */
+  readonly defendIntervalMs?: number;
   /** The cluster's, 64 hexadecimal digits. */
   readonly key: string;
 }
@@ -52,6 +54,7 @@ export function configurationOf(
     heartbeat: { intervalMs: s.intervalMs, misses: s.misses },
     lease: s.lease,
     startup: { graceMs },
+    ...(s.defendIntervalMs === undefined ? {} : { announce: { defendIntervalMs: s.defendIntervalMs } }),
     realtime: s.fifo ? { fifoPriority: 10 } : false,
     members: Object.fromEntries([...members, ...proxies, ...witnesses].map(({ name, id }) => [name, { id }])),
     paths: Object.fromEntries(
