@@ -76,7 +76,7 @@ async function lateVoices(
     for (const other of director.plan.members) {
       if (other.name === member) continue;
       const own = all.find((one) => one.member === other.name && one.atUs > atUs);
-      const last = await lastVoice(director, other, atUs, own?.atUs ?? untilUs);
+      const last = await lastVoice(director, other, atUs, own?.acquiringUs ?? untilUs);
       if (last !== null)
         found.push({ fromUs: atUs, toUs: last, what: `${other.name}, late, after ${member}` });
     }
@@ -95,6 +95,8 @@ function lastVoice(
 
 export interface Activation {
   readonly member: string;
+  /** When it had the lease and began to answer, at the earliest: it says that it is active a moment later. */
+  readonly acquiringUs: number;
   readonly atUs: number;
   /** Counter and member's number. */
   readonly term: string;
@@ -102,18 +104,17 @@ export interface Activation {
 
 /** In the order of time. */
 export function activations(director: Director, sinceUs: number): Activation[] {
-  return director
-    .occurrences()
-    .filter(({ occurrence: { code, detail, atUs } }) => {
-      return (
-        code === 'transition' && detail['to'] === 'active' && detail['from'] === 'acquiring' && atUs > sinceUs
-      );
-    })
-    .map(({ member, occurrence: { atUs, detail } }) => ({
-      ...{ member, atUs },
-      term: `${String(detail['termCounter'])} of ${String(detail['termMember'])}`,
-    }))
-    .sort((a, b) => a.atUs - b.atUs);
+  const acquiringUs = new Map<string, number>();
+  const found: Activation[] = [];
+  for (const { member, occurrence } of director.occurrences()) {
+    const { code, detail, atUs } = occurrence;
+    if (code !== 'transition') continue;
+    if (detail['to'] === 'acquiring') acquiringUs.set(member, atUs);
+    if (detail['to'] !== 'active' || detail['from'] !== 'acquiring' || atUs <= sinceUs) continue;
+    const term = `${String(detail['termCounter'])} of ${String(detail['termMember'])}`;
+    found.push({ member, acquiringUs: acquiringUs.get(member) ?? atUs, atUs, term });
+  }
+  return found.sort((a, b) => a.atUs - b.atUs);
 }
 
 export function stalledBefore(metronome: Metronome, atUs: number): boolean {

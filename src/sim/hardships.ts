@@ -2,13 +2,15 @@
  * Faults of slow worlds only: what needs several machines at a time, or lasts. The brisk ones stay, seed by seed, what they
  * were.
  */
-import { nodesOf } from './plan.ts';
+import { group, nodesOf } from './plan.ts';
 import type { World } from './world.ts';
 
 export type Fault = (world: World) => void;
 
 /** Until a reservation of terms is on a slow disk. */
 const slowDiskUs = [50_000, 500_000] as const;
+/** What is waited for is looked for so often. */
+const momentUs = 200;
 
 /** Alone they leave the network and the scheduler as they are. */
 export const calmHardships: Readonly<Record<string, Fault>> = {
@@ -61,6 +63,39 @@ export const strictHardships: Readonly<Record<string, Fault>> = {
     world.after(world.random.between(quorum.promiseUs / 2, quorum.promiseUs), () => {
       if (member.alive) member.freeze(stillUs);
     });
+  },
+  /** What was promised comes late, and the member that takes the role by it is cut off and stands still in that moment. */
+  takenLate: (world) => {
+    const { quorum, leaseUs } = world.plan;
+    const members = world.machines.filter(({ isMember }) => isMember);
+    const active = members.find(({ open }) => open);
+    const idle = members.filter((member) => member.alive && member !== active);
+    if (quorum === undefined || active === undefined || idle.length === 0) return;
+    const next = world.random.pick(idle);
+    const stillUs = world.random.between(leaseUs, 4 * leaseUs);
+    const lateUs = world.random.between(0, quorum.promiseUs / 2);
+    const watchUs = 4 * (quorum.promiseUs + leaseUs);
+    let watching = true;
+    const watch = (): void => {
+      if (!watching) return;
+      if (!next.open) return world.after(momentUs, watch);
+      watching = false;
+      world.network.isolate(next.id, false);
+      next.freeze(stillUs);
+    };
+    world.disturb(
+      watchUs + stillUs,
+      () => {
+        world.network.lag(next.id, lateUs);
+        watch();
+      },
+      () => {
+        watching = false;
+        world.network.lag(next.id, 0);
+        world.network.healAll();
+      },
+    );
+    active.tell({ kind: 'switchover', group, target: next.id });
   },
   /** Answers to one member come late, and it gives back what it asked for before they do, and asks again. */
   indecision: (world) => {
