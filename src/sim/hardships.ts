@@ -73,7 +73,8 @@ export const strictHardships: Readonly<Record<string, Fault>> = {
     if (quorum === undefined || active === undefined || idle.length === 0) return;
     const next = world.random.pick(idle);
     const stillUs = world.random.between(leaseUs, 4 * leaseUs);
-    const lateUs = world.random.between(0, quorum.promiseUs / 2);
+    // Later, and there would be too little left of it to take the role.
+    const lateUs = Math.round(quorum.promiseUs * (0.15 + 0.27 * world.random.next()));
     const watchUs = 4 * (quorum.promiseUs + leaseUs);
     let watching = true;
     const watch = (): void => {
@@ -97,17 +98,28 @@ export const strictHardships: Readonly<Record<string, Fault>> = {
     );
     active.tell({ kind: 'switchover', group, target: next.id });
   },
-  /** Answers to one member come late, and it gives back what it asked for before they do, and asks again. */
+  /** Answers to one member come late; it gives back what it asked for before they do, and asks again. Nobody else is active. */
   indecision: (world) => {
-    const member = world.random.pick(world.machines.filter(({ isMember }) => isMember));
-    const lateUs = world.span(1_000, 20_000);
+    const members = world.machines.filter(({ isMember, alive }) => isMember && alive);
+    const active = members.find(({ open }) => open);
+    const next = members.find((member) => member !== active);
+    const { quorum, intervalUs, missCount } = world.plan;
+    if (active === undefined || next === undefined || quorum === undefined) return;
+    const lateUs = world.random.between(intervalUs, quorum.promiseUs / 2);
+    const watchUs = missCount * intervalUs + 2 * quorum.promiseUs + 4 * lateUs;
     world.disturb(
-      10 * lateUs,
-      () => world.network.lag(member.id, lateUs),
-      () => world.network.lag(member.id, 0),
+      watchUs,
+      () => world.network.lag(next.id, lateUs),
+      () => world.network.lag(next.id, 0),
     );
-    for (let step = 0; step < 6; step++)
-      world.after(world.random.between(0, 10 * lateUs), () => member.check(step % 2 === 1));
-    world.after(10 * lateUs, () => member.check(true));
+    world.down(active, 'process');
+    world.after(world.random.between(0, watchUs), () => world.up(active));
+    let healthy = true;
+    for (let us = 0; us < watchUs; us += world.random.between(500, lateUs)) {
+      healthy = !healthy;
+      const passes = healthy;
+      world.after(us, () => next.check(passes));
+    }
+    world.after(watchUs, () => next.check(true));
   },
 };
