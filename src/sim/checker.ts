@@ -113,7 +113,7 @@ export class Checker {
     const objection = this.#knowledge.objection(id, term) ?? this.#debuts.objection(machine);
     if (objection !== undefined) this.#fail(objection);
     this.#debuts.activated(machine);
-    this.#knowledge.activated(id, term, term.counter <= machine.ceiling);
+    this.#knowledge.activated(id, term, term.counter <= machine.disk.ceiling);
     if (this.#uncaused) this.#fail(`member ${id} activates without a cause`);
     if (machine.pinnedAs === 'standby')
       this.#fail(`member ${id} activates, though it is pinned as a standby`);

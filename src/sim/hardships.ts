@@ -16,8 +16,8 @@ const momentUs = 200;
 export const calmHardships: Readonly<Record<string, Fault>> = {
   slowDisk: (world) => {
     const machine = world.random.pick(world.machines);
-    machine.diskUs = [world.span(...slowDiskUs), world.span(...slowDiskUs)];
-    world.after(world.span(100_000, 800_000), () => machine.mendDisk());
+    machine.disk.slow([world.span(...slowDiskUs), world.span(...slowDiskUs)]);
+    world.after(world.span(100_000, 800_000), () => machine.disk.mend());
   },
 };
 

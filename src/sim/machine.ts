@@ -10,6 +10,7 @@ import type { Instant } from '../engine/time.ts';
 import type { BootNonce, ControlMessage, NodeId, PathId } from '../wire/control/message.ts';
 import { Clock } from './clock.ts';
 import { Condition } from './condition.ts';
+import { Disk } from './disk.ts';
 import { engineConfig } from './engine-config.ts';
 import { SimulatedFence } from './fence.ts';
 import { Front } from './front.ts';
@@ -20,7 +21,6 @@ import type { World } from './world.ts';
 
 /** So often at most the engine hears of claims: as the reactor does. */
 const claimIntervalUs = 50_000;
-const diskUs = [500, 20_000] as const;
 
 type Waiting = { readonly path: PathId; readonly message: ControlMessage } | { readonly event: Event };
 
@@ -32,18 +32,14 @@ export class Machine {
   readonly #clock: Clock;
   fence: SimulatedFence;
   readonly condition: Condition = new Condition();
+  readonly disk: Disk;
   frozenUntil = 0;
   boot: BootNonce = 0;
   /** What it was when an operator pinned its role; undefined: its role is not pinned. */
   pinnedAs: PinnedRole | undefined;
   /** It was told to stop in order. */
   stopping = false;
-  /** What a reservation of terms takes: between the two, microseconds. */
-  diskUs: readonly [number, number] = diskUs;
   #front: Front = new Front();
-  /** What was written to disk, if it survives. */
-  #ceiling = 0;
-  #pin: PinnedRole | undefined;
   #engine: Engine | undefined;
   #sockets: Sockets | undefined;
   #waiting: Waiting[] = [];
@@ -61,6 +57,7 @@ export class Machine {
     this.isMember = world.plan.members.includes(id);
     this.fence = new SimulatedFence(world.plan.leaseUs);
     this.#clock = new Clock(world.agenda, world.random);
+    this.disk = new Disk(world.agenda, world.random);
   }
 
   get open(): boolean {
@@ -85,11 +82,6 @@ export class Machine {
     return this.#world.agenda.now < this.frozenUntil;
   }
 
-  /** Terms up to it will not be used again after a restart. */
-  get ceiling(): number {
-    return this.#ceiling;
-  }
-
   get engine(): Engine | undefined {
     return this.#engine;
   }
@@ -109,8 +101,9 @@ export class Machine {
     this.#planned = undefined;
     this.#sockets = new Sockets(this.#world, this.id, this.boot);
     const config = engineConfig(plan, this.id, this.boot);
-    const start = { now: this.#clock.now, termCeiling: this.#ceiling, termFloor: this.#ceiling };
-    const pins = new Map(this.#pin === undefined ? [] : [[group, this.#pin]]);
+    const { ceiling, pin } = this.disk;
+    const start = { now: this.#clock.now, termCeiling: ceiling, termFloor: ceiling };
+    const pins = new Map(pin === undefined ? [] : [[group, pin]]);
     this.stopping = false;
     this.#engine = new Engine(config, { ...start, pins });
     this.carriersChanged();
@@ -130,13 +123,8 @@ export class Machine {
   }
 
   loseDisk(): void {
-    this.#ceiling = 0;
-    this.#pin = undefined;
+    this.disk.lose();
     this.pinnedAs = undefined;
-  }
-
-  mendDisk(): void {
-    this.diskUs = diskUs;
   }
 
   freeze(us: number): void {
@@ -316,7 +304,7 @@ export class Machine {
       case 'reserveTerms':
         return this.#reserve(effect.ceiling);
       case 'report':
-        if (effect.report.code === 'maintenance') this.#pin = effect.report.role ?? undefined;
+        if (effect.report.code === 'maintenance') this.disk.pin = effect.report.role ?? undefined;
         return this.#world.reported(this, effect.report);
       case 'stopped':
         return this.#world.stopped(this);
@@ -325,12 +313,8 @@ export class Machine {
 
   #reserve(ceiling: number): void {
     const { boot } = this;
-    const [least, most] = this.diskUs;
-    this.#world.agenda.after(this.#world.random.between(least, Math.max(least, most)), () => {
-      if (!this.alive || this.boot !== boot) return;
-      this.#ceiling = Math.max(this.#ceiling, ceiling);
-      this.tell({ kind: 'termsReserved', ceiling });
-    });
+    const alive = (): boolean => this.alive && this.boot === boot;
+    this.disk.reserve(ceiling, alive, () => this.tell({ kind: 'termsReserved', ceiling }));
   }
 
   /** The kernel ends what it was told to end a little early, never late. */

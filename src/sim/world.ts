@@ -288,7 +288,7 @@ export class World {
     for (const { id } of this.machines) this.network.power(id, true);
     for (const machine of this.machines) {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
-      machine.mendDisk();
+      machine.disk.mend();
       if (machine.alive) machine.check(true);
       else this.up(machine);
       machine.pin(false);
