@@ -133,6 +133,13 @@ export class Daemon {
       settleMs,
       () => this.#complaints,
     );
+    await this.answers();
+  }
+
+  /** Resolves when it answers, and follows its events from then on. */
+  async answers(): Promise<void> {
+    const asked = async (): Promise<boolean> => (await this.status().catch(() => undefined)) !== undefined;
+    await until(`${this.socket} answers`, asked, settleMs, () => this.#complaints);
     if (this.events.length === 0) this.#follow();
     await until('its events are here', () => this.events.length > 0);
   }
