@@ -4,7 +4,7 @@ import { before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../../src/lab/until.ts';
 import { inNamespace, ip } from '../namespace.ts';
-import { configuration, Daemon, Ear, laySwitch, machine, macOf, pair } from './lan.ts';
+import { configuration, Daemon, type DaemonOptions, Ear, laySwitch, machine, macOf } from './lan.ts';
 
 inNamespace(import.meta.filename);
 
@@ -15,9 +15,15 @@ before(() => {
   machine('third', 3);
 });
 
-const text = configuration({ node: 'primary', name: 'primary' });
 /** The same node, with a state directory and a socket of its own. */
-const apart = (name: string): string => configuration({ node: 'primary', name });
+const apart = (name: string): DaemonOptions => ({
+  machine: 'primary',
+  name,
+  text: configuration({ node: 'primary', name }),
+});
+
+let primary: Daemon;
+let redundant: Daemon;
 
 /** Everything that a second start could have changed of the first. */
 async function standing(daemon: Daemon): Promise<unknown> {
@@ -25,31 +31,13 @@ async function standing(daemon: Daemon): Promise<unknown> {
   return { pid, role: groups[0]?.role, term: groups[0]?.term, held: lease.held, lapses: lease.lapses };
 }
 
-test('on the same machine it is refused, and the first one is undisturbed', async () => {
-  const { primary, redundant } = await pair();
-  const before = [await standing(primary), primary.events.length];
-  const rules = ip('netns exec primary ip address');
-  for (const [second, words] of [
-    [Daemon.start({ machine: 'primary', name: 'primary', text }), /another daemon answers on/],
-    [
-      Daemon.start({ machine: 'primary', name: 'apart', text: apart('apart') }),
-      /another daemon of this cluster and node runs on this machine: it has the device us[0-9a-f]{8}\n {2}stop it first/,
-    ],
-  ] as const) {
-    assert.equal(await second.ended, 75);
-    assert.match(second.words, words);
-  }
-  // It still renews its lease.
-  const { renewals } = (await primary.status()).lease;
-  await until('the lease is renewed', async () => (await primary.status()).lease.renewals > renewals);
-  assert.deepEqual([await standing(primary), primary.events.length], before);
-  assert.equal(ip('netns exec primary ip address'), rules);
-  assert.equal((await redundant.status()).groups[0]?.role, 'standby');
-  await Promise.all([primary.kill(), redundant.kill()]);
-});
+async function renewed(daemon: Daemon): Promise<void> {
+  const { renewals } = (await daemon.status()).lease;
+  await until('the lease is renewed', async () => (await daemon.status()).lease.renewals > renewals);
+}
 
 test('of two that start together one has the machine, and its fence is whole', async () => {
-  const daemons = ['one', 'two'].map((name) => Daemon.start({ machine: 'primary', name, text: apart(name) }));
+  const daemons = ['one', 'two'].map((name) => Daemon.start(apart(name)));
   const [firstEnded] = await Promise.race(
     daemons.map(async (daemon) => [daemon, await daemon.ended] as const),
   );
@@ -57,14 +45,39 @@ test('of two that start together one has the machine, and its fence is whole', a
   assert.ok(winner !== undefined && firstEnded !== undefined);
   assert.match(firstEnded.words, /has the device us|cannot create TUN device/);
   await winner.becomes('active');
-  const { renewals } = (await winner.status()).lease;
-  await until('the lease is renewed', async () => (await winner.status()).lease.renewals > renewals);
+  await renewed(winner);
   assert.deepEqual(winner.said('restored'), []);
-  await winner.kill();
+  primary = winner;
+});
+
+test('on the same machine it is refused, and the first one is undisturbed', async () => {
+  const text = configuration({ node: 'redundant', name: 'redundant' });
+  redundant = Daemon.start({ machine: 'redundant', name: 'redundant', text });
+  await redundant.becomes('standby');
+  const before = [await standing(primary), primary.events.length];
+  const addresses = ip('netns exec primary ip address');
+  const refusals = [
+    [primary.name, /another daemon answers on/],
+    [
+      'apart',
+      /another daemon of this cluster and node runs on this machine: it has the device us[0-9a-f]{8}\n {2}stop it first/,
+    ],
+  ] as const;
+  await Promise.all(
+    refusals.map(async ([name, words]) => {
+      const second = Daemon.start(apart(name));
+      assert.equal(await second.ended, 75);
+      assert.match(second.words, words);
+    }),
+  );
+  // It still renews its lease.
+  await renewed(primary);
+  assert.deepEqual([await standing(primary), primary.events.length], before);
+  assert.equal(ip('netns exec primary ip address'), addresses);
+  assert.equal((await redundant.status()).groups[0]?.role, 'standby');
 });
 
 test('on another machine it is reported by name and address, and everybody goes on', async (context) => {
-  const { primary, redundant } = await pair();
   const counts = [primary.events.length, redundant.events.length];
   const twin = Daemon.start({
     machine: 'third',
@@ -82,7 +95,7 @@ test('on another machine it is reported by name and address, and everybody goes 
   assert.equal(inUse.detail['mac'], macOf(1));
   // Nobody answers the other without end.
   const ear = new Ear();
-  const seconds = 3;
+  const seconds = 2;
   await pause(seconds * 1000);
   const frames = [...ear.hear()];
   ear.close();
@@ -94,5 +107,4 @@ test('on another machine it is reported by name and address, and everybody goes 
     const index = daemon === primary ? 0 : 1;
     assert.deepEqual(daemon.said('transition', counts[index]), []);
   }
-  await Promise.all([primary, redundant, twin].map((daemon) => daemon.kill()));
 });

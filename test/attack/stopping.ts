@@ -18,6 +18,7 @@ NftablesSocket.prototype.commit = function (requests) {
   const [at, side] = readFileSync(stopFile, 'utf8').split(' ');
   if (count !== Number(at)) return commit.call(this, requests);
   rmSync(stopFile);
+  count = 0;
   if (side === 'before') raise(SIGSTOP);
   commit.call(this, requests);
   if (side === 'after') raise(SIGSTOP);
