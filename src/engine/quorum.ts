@@ -21,8 +21,8 @@ import { driftUs, type Voter } from './voter.ts';
 
 /** Requests whose answers still count. */
 const rememberedMax = 64;
-/** A promise is renewed so often in its life. */
-const renewals = 6;
+/** A promise is renewed so often in its life, where heartbeats come no more seldom. */
+export const promiseRenewals = 6;
 /** How often a promise is given back: the datagram may be lost, and others wait for it. */
 const farewells = 3;
 
@@ -128,7 +128,7 @@ export class Quorum {
 
   get #renewUs(): number {
     const { heartbeatIntervalUs } = this.#member.context.config;
-    return Math.max(heartbeatIntervalUs, Math.floor(this.#config.promiseUs / renewals));
+    return Math.max(heartbeatIntervalUs, Math.floor(this.#config.promiseUs / promiseRenewals));
   }
 
   #begin(): boolean {

@@ -70,11 +70,19 @@ export interface Fault {
   readonly astray?: boolean;
   /** Needs a stranger on the hosts' LAN. */
   readonly stranger?: boolean;
+  /** So long after the last trial the daemons have forgotten it, and react as they did then, milliseconds. */
+  readonly forgottenMs?: number;
   /** Needs daemons with wall clocks of their own. */
   readonly falseClocks?: boolean;
   /** Systems without the means for it (an operator's switchover, a direct cable) leave it out. */
   readonly only?: 'understudy';
 }
+
+/**
+ * Who claims an address again soon is answered and named more seldom: an answer at once and one after two
+ * `announce.defendIntervalMs` make it four of them, and two of these lengths without a claim end it.
+ */
+const contestMs = 2 * 4 * 1000;
 
 const none = (): readonly Deed[] => [];
 const signal = (name: SignalName, to: 'daemon' | 'service' | 'machine') => (): readonly Deed[] => [
@@ -200,6 +208,7 @@ const faults: Record<FaultName, Fault> = {
     noticed: 'foreignClaim',
     astray: true,
     stranger: true,
+    forgottenMs: contestMs,
     only: 'understudy',
   },
   proxy: toProxy('power', 'the active member’s proxy loses its power: its links go down, its processes stop'),

@@ -106,12 +106,18 @@ export async function runTrial(director: Director, fault: Fault, trial: number):
 /** The active member, when all have settled; for a fault of a proxy, one that has a proxy. */
 async function choose(director: Director, fault: Fault): Promise<MemberPlan> {
   await until('every daemon has settled', () => director.system.settled?.() ?? true);
+  if (fault.forgottenMs !== undefined) await rest(director.judgedUntilUs, fault.forgottenMs);
   const active = await director.ready();
   if (fault.at === 'member' || active.proxy !== undefined) return active;
   director.progress(`${active.name} has no proxy: a planned switchover first`);
   await director.switchOver(active);
   await until('the other one answers', () => director.answeringMember()?.proxy !== undefined);
   return await director.ready();
+}
+
+/** Until `ms` after the end of the last trial; before the first one there is nothing to wait for. */
+async function rest(judgedUntilUs: number, ms: number): Promise<void> {
+  if (judgedUntilUs > 0) await delay(ms - (monotonicUs() - judgedUntilUs) / 1000);
 }
 
 /** Strikes, and watches until every host is answered by the successor and a while longer. */

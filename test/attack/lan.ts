@@ -60,6 +60,7 @@ control: /run/${o.name}.sock
 heartbeat: { intervalMs: 20, misses: 5 }
 lease: { leaseMs: ${leaseMs}, renewMs: 20 }
 startup: { graceMs: 300 }
+damping: { firstMs: 0 }
 announce: { scheduleMs: [100, 200] }
 realtime: false
 members: { primary: { id: 1 }, redundant: { id: 2 } }
@@ -89,6 +90,7 @@ after(() => Promise.all(started.map((daemon) => daemon.kill())));
 /** Ends with the test file. */
 export class Daemon {
   readonly events: Occurrence[] = [];
+  readonly name: string;
   readonly socket: string;
   readonly process: ChildProcess;
   /** The exit status. */
@@ -101,13 +103,14 @@ export class Daemon {
     writeFileSync(file, text, { mode: 0o600 });
     const flags = preload === undefined ? [] : ['--import', preload];
     const words = ['netns', 'exec', where, process.execPath, ...flags, cli, 'run', '-c', file];
-    return new Daemon(spawn('ip', words, { stdio: ['ignore', 'pipe', 'pipe'] }), `/run/${name}.sock`);
+    return new Daemon(name, spawn('ip', words, { stdio: ['ignore', 'pipe', 'pipe'] }));
   }
 
-  private constructor(child: ChildProcess, socket: string) {
+  private constructor(name: string, child: ChildProcess) {
     started.push(this);
+    this.name = name;
+    this.socket = `/run/${name}.sock`;
     this.process = child;
-    this.socket = socket;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (words: string) => {
         this.#complaints = (this.#complaints + words).slice(-4000);
@@ -133,6 +136,13 @@ export class Daemon {
       settleMs,
       () => this.#complaints,
     );
+    await this.answers();
+  }
+
+  /** Resolves when it answers, and follows its events from then on. */
+  async answers(): Promise<void> {
+    const asked = async (): Promise<boolean> => (await this.status().catch(() => undefined)) !== undefined;
+    await until(`${this.socket} answers`, asked, settleMs, () => this.#complaints);
     if (this.events.length === 0) this.#follow();
     await until('its events are here', () => this.events.length > 0);
   }
@@ -163,15 +173,15 @@ export class Daemon {
   }
 }
 
-/** Two machines with their daemons, the primary active. */
-export async function pair(preload?: string): Promise<{ primary: Daemon; redundant: Daemon }> {
-  const start = (node: string): Daemon =>
-    Daemon.start({
-      machine: node,
-      name: node,
-      text: configuration({ node, name: node }),
-      ...(preload === undefined ? {} : { preload }),
-    });
+/** Two machines with their daemons, the primary active. By machine: what is loaded before anything else. */
+export async function pair(
+  preloads: { readonly primary?: string; readonly redundant?: string } = {},
+): Promise<{ primary: Daemon; redundant: Daemon }> {
+  const start = (node: 'primary' | 'redundant'): Daemon => {
+    const { [node]: preload } = preloads;
+    const text = configuration({ node, name: node });
+    return Daemon.start({ machine: node, name: node, text, ...(preload === undefined ? {} : { preload }) });
+  };
   const primary = start('primary');
   await primary.becomes('active');
   const redundant = start('redundant');

@@ -39,6 +39,8 @@ export class Mouth {
   static open(options: MouthOptions): Mouth {
     const state = new Int32Array(new SharedArrayBuffer(8));
     const worker = new Worker(new URL(import.meta.url), { workerData: { options, state } });
+    // A test that failed leaves it open; the file ends all the same.
+    worker.unref();
     return new Mouth(worker, state);
   }
 
@@ -48,6 +50,7 @@ export class Mouth {
 
   async close(): Promise<void> {
     Atomics.store(this.#state, 1, 1);
+    this.#worker.ref();
     await new Promise((resolve) => this.#worker.once('exit', resolve));
   }
 }

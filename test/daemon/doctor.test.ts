@@ -90,7 +90,7 @@ test('everything is looked at, once, and nothing is changed', () => {
   assert.equal(new Set(answer.names).size, answer.names.length);
   for (const name of ['node', 'native', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'settings', 'TUN', 'nftables'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
-  for (const name of ['nftables fwd', 'packet sockets', 'epoll_pwait2', 'unshare', 'timeouts'])
+  for (const name of ['nftables fwd', 'packet sockets', 'epoll_pwait2', 'unshare', 'tcp repair', 'timeouts'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
   for (const name of ['interface lan0', 'interface cable0', 'path lan', 'path cable', 'addresses', 'daemon'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));

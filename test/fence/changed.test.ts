@@ -172,15 +172,33 @@ test('a group with an end of its own keeps that end, or is lost', () => {
   assert.deepEqual(heard(shared4), every(shared4));
 });
 
-test('a flush that nobody heard of is noticed by the renewal, which closes the fence again', () => {
+test('a renewal that comes upon it says so, and gives nothing up', () => {
   const fence = armed(config);
   const flush = (): void => by((nftables) => nftables.commit([netdev, inet, arp].map(deleteTable)));
   assert.equal(fence.acquire(first, yes), true);
   flush();
   assert.equal(Fence.inspect('test'), undefined);
   assert.equal(fence.isWhole(), false);
-  assert.equal(fence.renew(), 'lost');
+  assert.equal(fence.renew(), 'changed');
+  assert.match(fence.changedBy() ?? '', /\(process \d+\)$/);
+  assert.equal(fence.changedBy(), undefined);
+  assert.deepEqual(
+    fence.mend(yes, () => undefined),
+    [],
+  );
   assert.equal(fence.isWhole(), true);
+  assert.deepEqual(heard(shared4), every(shared4));
+});
+
+test('whatever is done with a fence that is gone builds it anew, closed', () => {
+  const fence = armed(config);
+  const flush = (): void => {
+    by((nftables) => nftables.commit([netdev, inet, arp].map(deleteTable)));
+    fence.changedBy();
+  };
+  assert.equal(fence.acquire(first, yes), true);
+  flush();
+  assert.equal(fence.renew(), 'lost');
   assert.deepEqual(Fence.inspect('test'), { leaseAlive: false, held: [] });
   assertSilent();
   flush();

@@ -63,7 +63,7 @@ export interface DampingSettings {
 
 /** What concerns strict groups only; the same on every member and on the witness. */
 export interface StrictSettings {
-  /** How long a promise lasts, milliseconds; default: two leases. */
+  /** How long a promise lasts, milliseconds; default: a lease and a half less two heartbeats, or the least. */
   readonly promiseMs?: number | undefined;
   /** By how much a node's monotonic clock may be too fast or too slow, parts per million. */
   readonly driftPpm: number;

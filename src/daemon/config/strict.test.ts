@@ -33,9 +33,9 @@ function problems(group: string, top = ''): string[] {
   return [];
 }
 
-test('two members and a witness vote; a promise lasts a lease and a half and two heartbeats', () => {
+test('two members and a witness vote; a promise lasts no longer than it must', () => {
   const { reactor } = strict();
-  const quorum = { voters: [1, 2, 3], members: [1, 2], promiseUs: 34_000, driftPpm: 1000 };
+  const quorum = { voters: [1, 2, 3], members: [1, 2], promiseUs: 28_000, driftPpm: 1000 };
   assert.deepEqual(reactor.engine.groups[0]?.quorum, quorum);
   assert.deepEqual(reactor.engine.witnessed, []);
   assert.equal(reactor.groups[0]?.strict, true);
@@ -71,7 +71,7 @@ test('what cannot be is refused, with the place and the remedy', () => {
     [
       '    policy: strict\n    witness: third',
       'strict: { promiseMs: 27 }',
-      /strict\.promiseMs does not fit: strict\.promiseMs is 27, must be at least 28 \(12 as for a lease \+ 12/,
+      /strict\.promiseMs does not fit: strict\.promiseMs is 27, must be at least 28 \(13 for the kernel \+ 4 for lateness/,
     ],
     [
       '    policy: strict\n    witness: third',

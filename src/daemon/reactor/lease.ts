@@ -92,11 +92,13 @@ export class Lease {
     if (!this.#fence.holding) this.#nextUs = undefined;
   }
 
-  /** 'lost': the element had expired or is gone; from now on nothing is held. */
-  renewIfDue(nowUs: number): 'held' | 'lost' | 'idle' {
+  /** 'lost': the element had expired or is gone; from now on nothing is held. 'changed': see `Fence.renew`. */
+  renewIfDue(nowUs: number): 'held' | 'lost' | 'changed' | 'idle' {
     if (this.#nextUs === undefined) return 'idle';
     if (nowUs < this.#nextUs) return 'held';
-    if (this.#fence.renew() === 'lost') {
+    const renewed = this.#fence.renew();
+    if (renewed === 'changed') return renewed;
+    if (renewed === 'lost') {
       this.lapses++;
       this.#nextUs = undefined;
       return 'lost';

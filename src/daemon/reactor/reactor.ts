@@ -170,9 +170,9 @@ export class Reactor {
 
   #turn(ready: number, lateUs: number): void {
     this.#late = { lastUs: lateUs, maxUs: Math.max(lateUs, this.#late.maxUs) };
-    // First: where somebody removed the fence, a renewal would find no lease.
-    if (this.#groups.fenceDescriptor !== undefined) this.#mendFence();
-    if (this.#groups.lease.renewIfDue(this.#now) === 'lost') {
+    const renewed = this.#groups.lease.renewIfDue(this.#now);
+    if (renewed === 'changed') this.#mendFence();
+    if (renewed === 'lost') {
       this.#outbox.report({ code: 'lapse', lateUs });
       this.#feed({ kind: 'leaseLost' });
     }

@@ -25,6 +25,8 @@ export class Fence {
   readonly #ends: Map<GroupId, number> = new Map();
   /** The same of the lease. */
   #leaseEndUs = 0;
+  /** Heard when a renewal was refused, and not told yet. */
+  #changedBy: string | undefined;
   /** What is done thousands of times an hour. */
   readonly #renewal: PreparedTransaction;
   readonly #reckoning: PreparedTransaction;
@@ -66,7 +68,9 @@ export class Fence {
 
   /** Who changed the tables since it was asked last; undefined: nobody. To be followed by `mend`. */
   changedBy(): string | undefined {
-    return this.#building.monitor?.receive();
+    const by = this.#changedBy ?? this.#building.monitor?.receive();
+    this.#changedBy = undefined;
+    return by;
   }
 
   /**
@@ -146,9 +150,16 @@ export class Fence {
     for (const request of release(this.#building.tables, fenced)) this.#building.commit([request]);
   }
 
-  /** 'lost': expired, or somebody removed the fence. Nothing is held any more, and the fence is closed. */
-  renew(): 'held' | 'lost' {
-    if (this.holding && monotonicUs() < this.#leaseEndUs && this.#repeat(this.#renewal)) return 'held';
+  /**
+   * 'lost': expired. Nothing is held any more, and the fence is closed. 'changed': it was refused, and somebody else had
+   * changed the fence, perhaps while this waited for him: `changedBy` says who, `mend` what is left of it.
+   */
+  renew(): 'held' | 'lost' | 'changed' {
+    if (this.holding && monotonicUs() < this.#leaseEndUs) {
+      if (this.#repeat(this.#renewal)) return 'held';
+      this.#changedBy = this.changedBy();
+      if (this.#changedBy !== undefined) return 'changed';
+    }
     this.#held.clear();
     this.#ends.clear();
     this.#close();

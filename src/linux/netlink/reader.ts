@@ -11,17 +11,28 @@ export class Messages {
   type = 0;
   flags = 0;
   sequence = 0;
-  /** `nl_pid`: in a notification, the socket that caused it; 0: the kernel itself. */
-  port = 0;
   /** The fixed part begins here, and the message ends at `end`. */
   start = 0;
   end = 0;
   readonly bytes: Buffer;
+  /** Reads by this one allocate nothing, those of a Buffer do: the lease is renewed 250 times a second. */
+  readonly #view: DataView;
   #next = 0;
   #limit = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** `nl_pid`: in a notification, the socket that caused it; 0: the kernel itself. */
+  get port(): number {
+    return this.#view.getUint32(this.start - 4, true);
+  }
+
+  /** The error number of NLMSG_ERROR; 0: an ack. */
+  get errno(): number {
+    return -this.#view.getInt32(this.start, true);
   }
 
   /** Begins again with a datagram of `length` bytes. */
@@ -34,12 +45,11 @@ export class Messages {
   next(): boolean {
     const at = this.#next;
     if (at + messageHeaderLength > this.#limit) return false;
-    const length = this.bytes.readUInt32LE(at);
+    const length = this.#view.getUint32(at, true);
     if (length < messageHeaderLength || at + length > this.#limit) return false;
-    this.type = this.bytes.readUInt16LE(at + 4);
-    this.flags = this.bytes.readUInt16LE(at + 6);
-    this.sequence = this.bytes.readUInt32LE(at + 8);
-    this.port = this.bytes.readUInt32LE(at + 12);
+    this.type = this.#view.getUint16(at + 4, true);
+    this.flags = this.#view.getUint16(at + 6, true);
+    this.sequence = this.#view.getUint32(at + 8, true);
     this.start = at + messageHeaderLength;
     this.end = at + length;
     this.#next = (this.end + 3) & ~3;

@@ -146,7 +146,7 @@ export class NetlinkSocket {
       const messages = this.messages(received);
       while (messages.next()) {
         if (messages.type !== NLMSG_ERROR || messages.sequence < first || messages.sequence > last) continue;
-        const refused = -this.#bytes.readInt32LE(messages.start);
+        const refused = messages.errno;
         if (refused !== 0) {
           refusals ??= [];
           refusals.push({
@@ -217,7 +217,7 @@ export class NetlinkSocket {
         if (messages.sequence !== sequence) continue;
         if ((messages.flags & NLM_F_DUMP_INTR) !== 0) whole = false;
         if (messages.type === NLMSG_DONE || messages.type === NLMSG_ERROR) {
-          const errno = messages.end - messages.start < 4 ? 0 : -this.#bytes.readInt32LE(messages.start);
+          const errno = messages.end - messages.start < 4 ? 0 : messages.errno;
           if (errno === 0) return whole;
           throw new OperationError({ ...attempt, errno });
         }

@@ -16,6 +16,7 @@ export class PreparedTransaction {
   readonly bytes: Buffer;
   /** How many messages there are, with the two of the batch itself. */
   readonly messages: number;
+  readonly #view: DataView;
   /** Where the sequence numbers stand, and the timeouts by set. */
   readonly #sequences: number[] = [];
   readonly #timeouts: Map<string, number[]> = new Map();
@@ -24,6 +25,7 @@ export class PreparedTransaction {
     const writer = new MessageWriter();
     encodeBatch(writer, requests, 0);
     this.bytes = writer.copy();
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     const messages = new Messages(this.bytes).over(this.bytes.length);
     while (messages.next()) {
       this.#sequences.push(messages.start - messageHeaderLength + sequenceOffset);
@@ -35,7 +37,7 @@ export class PreparedTransaction {
   /** The messages get the numbers from `first` on. */
   number(first: number): void {
     for (let index = 0; index < this.messages; index++) {
-      this.bytes.writeUInt32LE(first + index, this.#sequences[index] ?? 0);
+      this.#view.setUint32(this.#sequences[index] ?? 0, first + index, true);
     }
   }
 
@@ -43,7 +45,7 @@ export class PreparedTransaction {
   lasting(set: string, ms: number): void {
     for (const offset of this.#timeouts.get(set) ?? []) {
       // 64 bits, of which 32 are enough for 49 days.
-      this.bytes.writeUInt32BE(Math.floor(ms), offset + 4);
+      this.#view.setUint32(offset + 4, Math.floor(ms));
     }
   }
 

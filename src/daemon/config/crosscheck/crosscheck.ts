@@ -2,6 +2,7 @@
 import type { ConfigProblem } from '../../errors.ts';
 import type { ConfigDocument } from '../document.ts';
 import type { ConfigFile } from '../format.ts';
+import { checkCrowds } from './crowds.ts';
 import { Findings } from './findings.ts';
 import { checkGroups } from './groups.ts';
 import { checkMembers, checkPaths } from './paths.ts';
@@ -16,6 +17,7 @@ export function crosscheck(file: ConfigFile, document: ConfigDocument): ConfigPr
   checkMembers(findings);
   const owners = checkPaths(findings);
   checkGroups(findings, owners);
+  checkCrowds(findings);
   checkTiming(findings);
   const length = Buffer.byteLength(file.control ?? '');
   if (length > socketPathMax) {

@@ -1,4 +1,5 @@
 /** Durations that depend on each other, and the lease's arithmetic. */
+import { promiseRenewals } from '../../../engine/quorum.ts';
 import { tickMs } from '../../../linux/clock.ts';
 import { heldUpMs } from '../../../linux/fence/config.ts';
 import type { ConfigFile } from '../format.ts';
@@ -10,18 +11,22 @@ const jiffyMs = Math.max(4, Math.ceil(tickMs()));
 const fifoMarginMs = 4;
 const ordinaryMarginMs = 40;
 
-/** The default of a promise, leases; and heartbeats on top of it. */
+/** The default of a promise, leases, less so many heartbeats: a takeover is at most a lease and a half later for it. */
 const promiseLeases = 1.5;
 const promiseBeats = 2;
-/** The kernel closes the fence so much before the promises end: for being held up, and a tick. */
-const promiseMarginMs = heldUpMs + jiffyMs;
+/** The kernel closes the fence so much before the promises end: for being held up, a tick, and whole milliseconds. */
+const promiseMarginMs = heldUpMs + jiffyMs + 1;
+/** A request's way to a voter and the answer's way back on a LAN, with a turn of the loop at both ends. */
+const askingMs = 1;
+/** A datagram may be lost: what matters is when the request after it is answered. */
+const requests = 2;
 
 /** A registration outlives so many lost renewals and delays that its end means something. Ours, heartbeat intervals. */
 const registrationIntervalsMin = 10;
 
 /** The least lease that renewals keep alive, milliseconds, and the sum it comes from. */
 export function leastLease(file: ConfigFile): { readonly ms: number; readonly sum: string } {
-  const margin = file.realtime === false ? ordinaryMarginMs : fifoMarginMs;
+  const margin = latenessMs(file);
   const ms = file.lease.renewMs + jiffyMs + margin;
   const why = file.realtime === false ? 'without realtime' : 'with realtime';
   return {
@@ -30,14 +35,43 @@ export function leastLease(file: ConfigFile): { readonly ms: number; readonly su
   };
 }
 
+function latenessMs(file: ConfigFile): number {
+  return file.realtime === false ? ordinaryMarginMs : fifoMarginMs;
+}
+
 /** The lease as configured, or the default for this kind of scheduling. */
 export function leaseMs(file: ConfigFile): number {
   return file.lease.leaseMs ?? (file.realtime === false ? 60 : 20);
 }
 
-/** A promise as configured, or long enough for its renewals and a lease. */
+interface LeastPromise {
+  readonly ms: number;
+  readonly sum: string;
+}
+
+/**
+ * The least promise that its renewals keep alive though one of them is lost and the process is late. They come
+ * `promiseRenewals` times in its life, or with the heartbeats where these come more seldom; and by the member's clock it
+ * ends sooner, by the drift.
+ */
+function leastPromise(file: ConfigFile): LeastPromise {
+  const margin = latenessMs(file);
+  const fixedMs = promiseMarginMs + askingMs + margin;
+  const drift = (2 * file.strict.driftPpm) / 1_000_000;
+  const { intervalMs } = file.heartbeat;
+  const byShare = fixedMs / (1 - drift - requests / promiseRenewals);
+  const byBeats = (fixedMs + requests * intervalMs) / (1 - drift);
+  const ms = Math.ceil(Math.max(byShare, byBeats));
+  const renewals =
+    byShare > byBeats ? `${requests} sixths of it for renewals` : `${requests} heartbeats of ${intervalMs}`;
+  const sum = `${promiseMarginMs} for the kernel + ${margin} for lateness + ${askingMs} to be answered + ${renewals} + the drift`;
+  return { ms, sum };
+}
+
+/** A promise as configured, or the shortest that holds and is worth a lease. */
 export function promiseMs(file: ConfigFile): number {
-  return file.strict.promiseMs ?? promiseLeases * leaseMs(file) + promiseBeats * file.heartbeat.intervalMs;
+  const worthMs = promiseLeases * leaseMs(file) - promiseBeats * file.heartbeat.intervalMs;
+  return file.strict.promiseMs ?? Math.max(leastPromise(file).ms, worthMs);
 }
 
 export function checkTiming(findings: Findings): void {
@@ -80,17 +114,14 @@ function checkDamping(findings: Findings): void {
   }
 }
 
-/** What the margin leaves must be as good as a lease, and hold a renewal and its answer. */
 function checkPromises(findings: Findings): void {
   const { file } = findings;
   if (!Object.values(file.groups).some((group) => group.policy === 'strict')) return;
-  const leastMs = leastLease(file).ms + promiseMarginMs + promiseBeats * file.heartbeat.intervalMs;
-  if (promiseMs(file) >= leastMs) return;
+  const least = leastPromise(file);
+  if (promiseMs(file) >= least.ms) return;
   findings.at(
     ['strict', 'promiseMs'],
-    `does not fit: strict.promiseMs is ${promiseMs(file)}, must be at least ${leastMs} ` +
-      `(${leastLease(file).ms} as for a lease + ${promiseMarginMs} for the kernel + ${promiseBeats} heartbeats of ` +
-      `${file.heartbeat.intervalMs})`,
+    `does not fit: strict.promiseMs is ${promiseMs(file)}, must be at least ${least.ms} (${least.sum})`,
   );
 }
 
