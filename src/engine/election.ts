@@ -77,8 +77,19 @@ function causeOfVacancy(member: Member): Cause | undefined {
   const state = standing?.state ?? MemberState.starting;
   // It was active and says it starts: another life, so the one that was active is dead.
   if (state === MemberState.starting) return config.takeOverOn.processDeath ? 'processDeath' : undefined;
-  if (!config.takeOverOn.status) return undefined;
-  return state === MemberState.stopped ? 'stopping' : 'status';
+  if (config.takeOverOn.status) return state === MemberState.stopped ? 'stopping' : 'status';
+  return causeByTerm(member);
+}
+
+/**
+ * Two that were active at a time may each take the other one for the last, and wait for it for ever. The highest term says
+ * who was.
+ */
+function causeByTerm({ context, id, lastActive, config }: Member): Cause | undefined {
+  const { member: holder } = context.terms.seen(id);
+  if (holder === context.config.self) return 'again';
+  const peer = holder === lastActive ? undefined : context.detector.peer(holder);
+  return peer === undefined || peer.up ? undefined : context.detector.causeOfDeath(peer, config.takeOverOn);
 }
 
 function noticeVacancy(member: Member, cause: Cause): void {
@@ -97,11 +108,10 @@ function waitOf(member: Member, graceOver: boolean): number {
   const { config } = context;
   const slot = slotUs(config);
   if (member.state === 'standby') {
-    // In our own grace, whoever we have not heard yet may stand by all the same.
-    const able = graceOver
-      ? settled
-      : member.peers.filter(({ boot, id }) => boot === 0 || settled.some((each) => each.id === id));
-    return able.filter((peer) => goesBefore(member, peer, config.self)).length * slot;
+    // In our own grace, whoever we have not heard yet may stand by all the same, or have acted already.
+    const unheard = graceOver ? [] : member.peers.filter(({ boot }) => boot === 0);
+    const ahead = settled.filter((peer) => goesBefore(member, peer, config.self));
+    return (unheard.length + ahead.length) * slot;
   }
   const ahead = member.peers.filter((peer) => {
     const { state = MemberState.starting, pinned = false } = peer.standing(member.id) ?? {};

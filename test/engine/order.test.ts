@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { flagHandsOver, MemberState } from '../../src/wire/control/message.ts';
-import { active, engineConfig, group, interval, patience, Rehearsal, slot, standby } from './rehearsal.ts';
+import { ControlType, flagHandsOver, MemberState } from '../../src/wire/control/message.ts';
+import {
+  active,
+  engineConfig,
+  everySignal,
+  group,
+  interval,
+  patience,
+  Rehearsal,
+  slot,
+  standby,
+} from './rehearsal.ts';
 
 const five = { counter: 5, member: 1 };
 
@@ -80,6 +90,42 @@ describe('who goes first', () => {
     play.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true });
     play.pass(patience + slot);
     assert.equal(play.state, 'active');
+  });
+
+  test('in our own grace, whoever we have not heard: it may be active already, whatever its priority', () => {
+    const play = new Rehearsal(engineConfig(2, 3));
+    const word = () => play.says(1, active(5, 1));
+    play.pass(20 * interval, word);
+    assert.equal(play.state, 'standby');
+    for (const up of [true, false]) play.give({ kind: 'tether', peer: 1, path: 1, up, proof: true });
+    play.drained();
+    play.pass(slot - 1);
+    assert.equal(play.state, 'standby');
+    play.pass(1);
+    assert.equal(play.state, 'active');
+  });
+
+  test('of two that were active at a time and are no more, the one of the higher term', () => {
+    const config = engineConfig(2, 2, { group: { takeOverOn: { ...everySignal, status: false } } });
+    const play = Rehearsal.standby(config);
+    play.pass(patience + slot);
+    assert.equal(play.state, 'active');
+    // It is heard again, by a word that says nothing of what it is, and our lease runs out before it does.
+    play.tells(1, ControlType.promiseRequest, {});
+    play.drained();
+    play.give({ kind: 'leaseLost' });
+    play.drained();
+    assert.equal(play.state, 'standby');
+    assert.equal(play.engine.snapshot().groups[0]?.active, 1);
+    play.pass(3 * slot, () => play.says(1, play.stood));
+    assert.equal(play.state, 'active');
+  });
+
+  test('and not the one of the lower term', () => {
+    const config = engineConfig(2, 2, { group: { takeOverOn: { ...everySignal, status: false } } });
+    const play = Rehearsal.standby(config);
+    play.pass(10 * slot, () => play.says(1, standby(5, 1)));
+    assert.equal(play.state, 'standby');
   });
 
   test('whoever is ahead and gives up late leaves the ranks behind it as they were', () => {
