@@ -3,7 +3,7 @@
  * writes, and what the kernel says of them (tcp(7), `struct tcp_info`). Descriptors are non-blocking.
  */
 import { formatIp, type IpAddress } from '../wire/address.ts';
-import { EAGAIN, EINPROGRESS, EINTR } from './errno.ts';
+import { EAGAIN, EINPROGRESS, EINTR, ENAMETOOLONG } from './errno.ts';
 import { closeDescriptor, lastErrno, native, pinned } from './ffi.ts';
 import {
   addressLength,
@@ -18,6 +18,8 @@ import {
   writeSocketAddress,
 } from './socket.ts';
 
+const AF_UNIX = 1;
+const SO_LINGER = 13;
 const SO_MARK = 36;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
@@ -54,6 +56,14 @@ export interface SocketEnd {
   readonly address: IpAddress;
   readonly port: number;
 }
+
+/** Where a server listens: TCP, or the path of a Unix socket. */
+export type ServerPlace = SocketEnd | { readonly path: string };
+
+/** `sun_path` with its final zero, bytes. */
+const pathBytesMax = 108;
+/** `struct linger` on, 0 seconds: closing ends the connection with an RST. */
+const atOnce = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 
 const peer = pinned(addressLength);
 const peerLength = pinned(4);
@@ -125,6 +135,21 @@ export interface TcpFacts {
 
 export class ServiceSocket {
   readonly fd: number;
+
+  /** To a server on this machine; see `connect`. Throws OperationError: ENOENT, ECONNREFUSED, EAGAIN (its backlog is full). */
+  static connectTo(place: ServerPlace): ServiceSocket {
+    if (!('path' in place)) return ServiceSocket.connect(place);
+    const socket = new Construction({
+      operation: 'connect to Unix socket',
+      subject: place.path,
+      family: AF_UNIX,
+      type: SOCK_STREAM,
+    });
+    const address = unixAddress(place.path);
+    if (address === undefined) return socket.fail(ENAMETOOLONG);
+    if (connect(socket.fd, address, address.length) !== 0) socket.fail(lastErrno());
+    return new ServiceSocket(socket.fd);
+  }
 
   /** Begins to connect; it becomes writable when that succeeded or failed. Throws OperationError. */
   static connect(to: SocketEnd): ServiceSocket {
@@ -201,6 +226,22 @@ export class ServiceSocket {
   close(): void {
     closeDescriptor(this.fd);
   }
+
+  /** Closes it with an RST, whatever is unsent. */
+  abort(): void {
+    setOption(this.fd, SOL_SOCKET, SO_LINGER, atOnce);
+    closeDescriptor(this.fd);
+  }
+}
+
+/** `struct sockaddr_un`, or undefined when the path is too long for it. */
+export function unixAddress(path: string): Uint8Array | undefined {
+  const name = Buffer.from(`${path}\0`);
+  if (name.length > pathBytesMax) return undefined;
+  const address = Buffer.alloc(2 + name.length);
+  address.writeUInt16LE(AF_UNIX, 0);
+  name.copy(address, 2);
+  return address;
 }
 
 /**

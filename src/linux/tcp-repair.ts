@@ -29,7 +29,8 @@ const TCP_REPAIR_OPTIONS = 22;
 const TCP_TIMESTAMP = 24;
 const TCP_REPAIR_WINDOW = 29;
 const repairOn = 1;
-/** Without the window probe that 0 sends. */
+/** With a window probe: the byte before the first that is unacknowledged, whose answer says what the other side expects. */
+const repairOffProbing = 0;
 const repairOffSilent = -1;
 const receiveQueue = 1;
 const sendQueue = 2;
@@ -65,6 +66,8 @@ export interface RepairedConnection {
   readonly sendWindow: number;
   /** What this side is ready to take, bytes: as much as may have been promised in its name. */
   readonly receiveWindow: number;
+  /** Whether it begins by asking the other side for an acknowledgment; else in silence. */
+  readonly probe?: boolean;
 }
 
 /**
@@ -116,7 +119,7 @@ function establish(fd: number, connection: RepairedConnection, subject: string):
   if (connection.timestamp !== undefined)
     repair('set TCP timestamp clock', TCP_TIMESTAMP, clockValue(connection.timestamp));
   repair('set TCP windows', TCP_REPAIR_WINDOW, windowsOf(connection));
-  repair('end TCP repair', TCP_REPAIR, repairOffSilent);
+  repair('end TCP repair', TCP_REPAIR, connection.probe === true ? repairOffProbing : repairOffSilent);
   // Repair mode leaves it off: the listener could not be opened again beside this socket.
   set('share TCP address', SOL_SOCKET, SO_REUSEADDR, 1);
 }

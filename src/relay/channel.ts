@@ -153,8 +153,11 @@ export class StreamChannel implements CommitChannel {
 
 /** From the standby. */
 export interface Word {
-  /** The replica's program has said all it will: the active may close the connection. Or: there is no replica any more. */
-  readonly kind: 'finished' | 'lost';
+  /**
+   * The replica's program has said all it will: the active may close the connection. Or there is no replica any more: it
+   * could not be kept, or it said something else.
+   */
+  readonly kind: 'finished' | 'lost' | 'diverged';
   readonly flow: string;
   /** How much it said, bytes, and their digest. */
   readonly offset: number;
@@ -174,7 +177,9 @@ export function decodeWord(bytes: Uint8Array): Word | undefined {
     const { kind, flow, offset, digest } = JSON.parse(decoder.decode(bytes)) as Partial<Word>;
     if (typeof flow !== 'string' || typeof offset !== 'number' || typeof digest !== 'string')
       return undefined;
-    return kind === 'finished' || kind === 'lost' ? { kind, flow, offset, digest } : undefined;
+    return kind === 'finished' || kind === 'lost' || kind === 'diverged'
+      ? { kind, flow, offset, digest }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 /** A connection as the standby rebuilds it: first a handshake, then a kernel socket that mirrored packets drive. */
 import { setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
 import type { SocketPlan } from '../sessions/handshake.ts';
+import type { ComparedOutput } from '../sessions/output.ts';
 import type { Packet } from '../sessions/packet.ts';
 import { type Progress, ReplicaInput } from '../sessions/replica.ts';
 import { add, isAfter, latest } from '../sessions/sequence.ts';
@@ -8,16 +9,16 @@ import { decodeTcpOptions } from '../wire/tcp-options.ts';
 import type { Session } from './session.ts';
 
 export class ReplicaFlow {
-  readonly session: Session;
+  readonly session: Session<ComparedOutput>;
   readonly input: ReplicaInput;
-  readonly #plan: SocketPlan;
+  readonly plan: SocketPlan;
   /** The last packet from the client: where and how it is reached. */
   last: Packet;
   /** The active's newest clock reading that the client has returned. */
   #echo: number | undefined;
 
-  constructor(plan: SocketPlan, session: Session, first: Packet, bytesMax: number) {
-    this.#plan = plan;
+  constructor(plan: SocketPlan, session: Session<ComparedOutput>, first: Packet, bytesMax: number) {
+    this.plan = plan;
     this.session = session;
     this.input = new ReplicaInput(bytesMax);
     this.last = first;
@@ -37,7 +38,7 @@ export class ReplicaFlow {
 
   progress(): Progress {
     const { sent, acknowledged, received, unsent } = this.session.socket.facts();
-    const { sendSequence, receiveSequence } = this.#plan;
+    const { sendSequence, receiveSequence } = this.plan;
     const farewell = this.session.finishing && unsent === 0 ? 1 : 0;
     const unacknowledged = add(sendSequence, acknowledged);
     return {

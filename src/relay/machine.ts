@@ -3,12 +3,14 @@
  * nothing in it blocks. The active takes packets in, has them committed, delivers them, and answers; the standby rebuilds
  * each connection from its handshake and runs the same programs on the same bytes, unheard, until it takes over.
  */
+import { monotonicUs } from '../linux/clock.ts';
 import { Diversion } from '../linux/diversion.ts';
 import { EPOLLIN, EPOLLOUT } from '../linux/epoll.ts';
 import { interfaceMac } from '../linux/interfaces.ts';
 import { announcedWindowScale, ServiceListener, ServiceSocket } from '../linux/service-socket.ts';
 import { Tun } from '../linux/tun.ts';
 import { Gate } from '../sessions/gate.ts';
+import { type Commitment, HeldOutput } from '../sessions/output.ts';
 import { decodePacket, flowKey, offloadHeaderLength } from '../sessions/packet.ts';
 import { formatIp, type IpAddress, type MacAddress, parseIp, writeMac } from '../wire/address.ts';
 import { tcpFlag } from '../wire/tcp.ts';
@@ -23,9 +25,11 @@ import {
   StreamChannel,
   type Word,
 } from './channel.ts';
+import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
+import type { Programs } from './program.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
-import { type Program, Session } from './session.ts';
+import { Session } from './session.ts';
 
 export interface MachineConfig {
   readonly role: 'active' | 'standby';
@@ -34,8 +38,17 @@ export interface MachineConfig {
   readonly port: number;
   /** Where the active waits for the standby: its address on the link. */
   readonly channel: { readonly address: IpAddress; readonly port: number };
-  /** A program for a new connection. */
-  readonly program: () => Program;
+  readonly program: Programs;
+  /** Told of each connection that does not survive although both machines had it from its beginning. */
+  readonly notice?: (notice: SessionNotice) => void;
+}
+
+/** On the active. `overdue`: its replica did not come to its end in time, and it was closed without it. */
+export interface SessionNotice {
+  readonly kind: 'diverged' | 'lost' | 'overdue';
+  readonly flow: string;
+  /** What both had said until then, bytes. */
+  readonly offset: number;
 }
 
 /** In numbers, for whoever watches. */
@@ -46,8 +59,13 @@ export interface MachineCounts {
   readonly survivable: number;
   /** Replicas given up, because their packets found no room or their socket could not be made. */
   readonly lost: number;
-  /** Connections whose two programs ended with different output. */
+  /** Connections whose two programs said different things. */
   readonly diverged: number;
+  /** Connections that were closed without their replica, which did not come to its end in time. */
+  readonly overdue: number;
+  /** On the standby: connections known not to survive; and clients that were told so after the takeover. */
+  readonly doomed: number;
+  readonly reset: number;
   /** Packets sent to the standby, and turned away because too many waited. */
   readonly committed: number;
   readonly dropped: number;
@@ -65,6 +83,8 @@ const framesPerTurn = 256;
 const backlog = 1024;
 /** A standby that has lost its power closes nothing; until it is given up no packet reaches the service. */
 const standbyPatienceMs = 300;
+/** How long the end of a connection waits for its replica's. Longer than the failure of a backend takes to be noticed. */
+const farewellPatienceUs = 5_000_000;
 /** While replicas wait for themselves: their kernel sends by timers too. */
 const stalledUs = 500;
 const idleUs = 20_000;
@@ -78,7 +98,12 @@ export class Machine {
   readonly #diversion: Diversion;
   readonly #gate: Gate;
   readonly #replicas: Replicas;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Session<HeldOutput>>();
+  readonly #commitments = new Commitments();
+  /** The active's words that are here, and those that it knows to be here. */
+  #heard = 0;
+  #heardTold = 0;
+  #overdue = 0;
   readonly #agreements = new Agreements();
   /** Commits before this channel's first. */
   #committedBefore = 0;
@@ -110,6 +135,7 @@ export class Machine {
     this.#listener = ServiceListener.open({ address: config.address, port: config.port, backlog });
     this.#replicas = new Replicas({
       program: config.program,
+      readiness: this.#readiness,
       inject: (frame) => this.#deliver(frame),
       say: (word) => this.#say(word),
       farewellMark,
@@ -123,7 +149,8 @@ export class Machine {
     const mirrored = [...this.#sessions.keys()].filter((flow) => this.#agreements.isMirrored(flow)).length;
     const sessions = this.#sessions.size + replicas;
     const survivable = replicas + mirrored;
-    return { sessions, survivable, diverged: this.#diverged, committed, dropped, ...others };
+    const diverged = this.#diverged + others.diverged;
+    return { sessions, survivable, committed, dropped, ...others, diverged, overdue: this.#overdue };
   }
 
   /** Calls `ready` when the descriptor can be read. */
@@ -143,6 +170,7 @@ export class Machine {
     while (this.#running) {
       this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
       this.#replicas.turn();
+      this.#giveUpOverdue();
       this.#flush();
     }
   }
@@ -158,9 +186,10 @@ export class Machine {
       this.#receive(channel);
       this.#detach(channel);
     }
-    this.#replicas.speak();
+    this.#replicas.keepClocks();
     this.#diversion.speak();
     this.#speaks = true;
+    this.#replicas.lead();
     return this.#replicas.pokes(mac);
   }
 
@@ -177,6 +206,7 @@ export class Machine {
         if (loopback !== undefined)
           this.#channel?.greet(encodeGreeting({ windowScale: announcedWindowScale(loopback) }));
         this.#committedBefore = this.#gate.counts.committed;
+        this.#commitments.reset();
         this.#gate.setMode('commit');
       });
       return;
@@ -200,7 +230,8 @@ export class Machine {
     if (this.#config.role !== 'active') return;
     this.#gate.setMode('alone');
     this.#agreements.forgetAll();
-    for (const session of this.#sessions.values()) this.#progress(session);
+    this.#commitments.reset();
+    for (const session of [...this.#sessions.values()]) this.#release(session);
   }
 
   #receive(channel: CommitChannel): boolean {
@@ -217,15 +248,62 @@ export class Machine {
       this.#gate.committed(this.#committedBefore + count);
     },
     word: (body) => {
-      const word = decodeWord(body);
-      if (word !== undefined) this.#heard(word);
+      const output = decodeOutputWord(body);
+      const word = output === undefined ? decodeWord(body) : undefined;
+      if (output !== undefined) this.#hearOfOutput(output);
+      else if (word !== undefined) this.#hear(word);
     },
   };
 
-  #heard(word: Word): void {
+  #hear(word: Word): void {
+    const mirrored = this.#agreements.isMirrored(word.flow);
     this.#agreements.heard(word);
     const session = this.#sessions.get(word.flow);
-    if (session !== undefined) this.#progress(session);
+    if (word.kind !== 'finished' && mirrored) {
+      if (word.kind === 'diverged') this.#diverged++;
+      this.#config.notice?.({ kind: word.kind, flow: word.flow, offset: word.offset });
+      if (session !== undefined) this.#release(session);
+    } else if (session !== undefined) this.#progress(session);
+  }
+
+  #hearOfOutput(word: OutputWord): void {
+    if (word.kind === 'had') this.#commitments.had(word.count);
+    else if (word.kind === 'said') {
+      this.#heard++;
+      this.#replicas.said(word.flow, word.commitment);
+    } else this.#replicas.abandoned(word.flow, word.kind === 'over');
+  }
+
+  /** Tells the standby what `session` is about to say. False: it has no part in it. */
+  #commit(flow: string, commitment: Commitment): boolean {
+    const channel = this.#channel;
+    if (channel === undefined || !this.#agreements.isMirrored(flow)) return false;
+    channel.word(encodeOutputWord({ kind: 'said', flow, commitment }));
+    this.#commitments.said(() => {
+      const session = this.#sessions.get(flow);
+      session?.output.clear(commitment.offset);
+      if (session !== undefined) this.#progress(session);
+    });
+    return true;
+  }
+
+  /** The standby has no part in this connection any more. */
+  #release(session: Session<HeldOutput>): void {
+    session.output.release();
+    this.#progress(session);
+  }
+
+  /** Connections whose replica does not come to its end are closed without it. */
+  #giveUpOverdue(): void {
+    for (const flow of this.#agreements.overdue(monotonicUs() - farewellPatienceUs)) {
+      const session = this.#sessions.get(flow);
+      this.#agreements.goAlone(flow);
+      this.#channel?.word(encodeOutputWord({ kind: 'alone', flow }));
+      this.#overdue++;
+      const offset = session?.output.said.offset ?? 0;
+      this.#config.notice?.({ kind: 'overdue', flow, offset });
+      if (session !== undefined) this.#release(session);
+    }
   }
 
   #say(word: Word): void {
@@ -280,44 +358,56 @@ export class Machine {
       const accepted = this.#listener.accept();
       if (accepted === undefined) return;
       const flow = flowKey(accepted.from, this.#config);
-      const session = new Session(flow, accepted.socket, this.#config.program());
+      const readiness = this.#readiness;
+      const program = this.#config.program({
+        flow,
+        client: accepted.from,
+        readiness,
+        wake: () => this.#progress(session),
+      });
+      const output = new HeldOutput((commitment) => this.#commit(flow, commitment));
+      const session = new Session(flow, accepted.socket, program, output);
       this.#sessions.set(flow, session);
-      this.#readiness.watch(session.socket.fd, EPOLLIN, () => this.#progress(session));
+      readiness.watch(session.socket.fd, EPOLLIN, () => this.#progress(session));
       this.#progress(session);
     }
   }
 
   /** Lets a session of our own do what it can, and close when that is agreed. */
-  #progress(session: Session): void {
+  #progress(session: Session<HeldOutput>): void {
+    if (this.#sessions.get(session.flow) !== session) return;
     session.pump();
-    if (session.finished && !session.finishing && this.#agreements.mayClose(session.flow)) {
-      const word = this.#agreements.word(session.flow);
-      if (word !== undefined && !agrees(word, session)) this.#diverged++;
-      session.finish(farewellMark);
-    }
-    if (session.over) {
-      this.#readiness.forget(session.socket.fd);
-      session.socket.close();
-      this.#sessions.delete(session.flow);
-      this.#agreements.forget(session.flow);
-      return;
-    }
+    const atEnd = session.broken || (session.finished && !session.finishing);
+    const mayClose = this.#agreements.mayClose(session.flow);
+    if (atEnd && !mayClose) this.#agreements.awaits(session.flow, monotonicUs());
+    if (session.broken && mayClose) return this.#end(session, true);
+    if (atEnd && mayClose) session.finish(farewellMark);
+    if (session.over) return this.#end(session, false);
     this.#readiness.change(
       session.socket.fd,
       (session.reading ? EPOLLIN : 0) | (session.blocked ? EPOLLOUT : 0),
     );
   }
 
+  #end(session: Session<HeldOutput>, aborted: boolean): void {
+    const { flow, socket } = session;
+    this.#readiness.forget(socket.fd);
+    if (aborted) session.abort(farewellMark);
+    else session.close();
+    this.#sessions.delete(flow);
+    if (this.#agreements.isAlone(flow)) this.#channel?.word(encodeOutputWord({ kind: 'over', flow }));
+    this.#agreements.forget(flow);
+  }
+
   #flush(): void {
     this.#act();
     const channel = this.#channel;
     if (channel === undefined) return;
+    if (this.#heardTold !== this.#heard) {
+      this.#heardTold = this.#heard;
+      channel.word(encodeOutputWord({ kind: 'had', count: this.#heard >>> 0 }));
+    }
     if (!channel.flush()) this.#detach(channel);
     else this.#readiness.change(channel.fd, channel.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
-}
-
-/** Whether both programs said the same. */
-function agrees({ offset, digest }: Word, session: Session): boolean {
-  return offset === session.digest.offset && digest === session.digest.text;
 }

@@ -11,16 +11,22 @@ export class Readiness {
     this.#epoll.add(fd, fd, events);
   }
 
+  /** 0: nothing is reported, not even that the connection is gone. */
   change(fd: number, events: number): void {
     const watched = this.#watched.get(fd);
     if (watched === undefined || watched.events === events) return;
+    if (events === 0) this.#epoll.remove(fd);
+    else if (watched.events === 0) this.#epoll.add(fd, fd, events);
+    else this.#epoll.modify(fd, fd, events);
     watched.events = events;
-    this.#epoll.modify(fd, fd, events);
   }
 
   /** Before the descriptor is closed. */
   forget(fd: number): void {
-    if (this.#watched.delete(fd)) this.#epoll.remove(fd);
+    const watched = this.#watched.get(fd);
+    if (watched === undefined) return;
+    this.#watched.delete(fd);
+    if (watched.events !== 0) this.#epoll.remove(fd);
   }
 
   /** Sleeps until something is ready, at most `timeoutUs`, and does what is to be done then. */

@@ -4,22 +4,36 @@ import { OperationError } from '../linux/errors.ts';
 import { ServiceSocket } from '../linux/service-socket.ts';
 import { openRepaired } from '../linux/tcp-repair.ts';
 import { Handshake, type SocketPlan } from '../sessions/handshake.ts';
-import type { Packet } from '../sessions/packet.ts';
+import { type Commitment, ComparedOutput } from '../sessions/output.ts';
+import type { FlowKey, Packet } from '../sessions/packet.ts';
 import { pokeFrame } from '../sessions/poke.ts';
 import { add } from '../sessions/sequence.ts';
 import type { MacAddress } from '../wire/address.ts';
 import { tcpFlag } from '../wire/tcp.ts';
 import type { Greeting, Word } from './channel.ts';
+import { DoomedConnections } from './doomed.ts';
 import { ReplicaFlow } from './flow.ts';
-import { type Program, Session } from './session.ts';
+import type { Programs, Site } from './program.ts';
+import { Session } from './session.ts';
 
 export interface ReplicaOptions {
-  readonly program: () => Program;
+  readonly program: Programs;
+  readonly readiness: Site['readiness'];
   /** Lets the kernel receive a frame. */
   readonly inject: (frame: Uint8Array) => void;
   /** Tells the active. */
   readonly say: (word: Word) => void;
   readonly farewellMark: number;
+}
+
+export interface ReplicaCounts {
+  readonly lost: number;
+  readonly diverged: number;
+  readonly survivable: number;
+  readonly doomed: number;
+  readonly reset: number;
+  readonly partials: number;
+  readonly repeats: number;
 }
 
 interface Opening {
@@ -47,6 +61,9 @@ export class Replicas {
   readonly #flows = new Map<string, ReplicaFlow>();
   /** Flows that have something to do which no packet will remind of. */
   readonly #stalled = new Set<ReplicaFlow>();
+  readonly #doomed: DoomedConnections;
+  #speaks = false;
+  #diverged = 0;
   #server: Greeting = { windowScale: 0 };
   #lost = 0;
   #partials = 0;
@@ -56,20 +73,29 @@ export class Replicas {
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
+    this.#doomed = new DoomedConnections(options.farewellMark);
   }
 
   get stalled(): boolean {
     return this.#stalled.size > 0;
   }
 
-  get counts(): { lost: number; survivable: number; partials: number; repeats: number } {
+  get counts(): ReplicaCounts {
     let partials = this.#partials;
     let repeats = this.#repeats;
     for (const { input } of this.#flows.values()) {
       partials += input.counts.partials;
       repeats += input.counts.repeats;
     }
-    return { lost: this.#lost, survivable: this.#flows.size, partials, repeats };
+    return {
+      lost: this.#lost,
+      diverged: this.#diverged,
+      doomed: this.#doomed.size,
+      reset: this.#doomed.reset,
+      survivable: this.#flows.size,
+      partials,
+      repeats,
+    };
   }
 
   greeted(server: Greeting): void {
@@ -80,19 +106,42 @@ export class Replicas {
   arrive(packet: Packet, own: boolean): boolean {
     const { flags } = packet.segment;
     if ((flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn) return this.#begin(packet, own);
+    if (this.#doomed.arrive(packet, this.#speaks)) return true;
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;
     if (flow.arrive(packet)) this.#advance(flow);
-    else this.#lose(flow);
+    else this.#lose(flow, 'lost');
     return true;
   }
 
-  /** From now on what the sockets send is heard. */
-  speak(): void {
-    for (const flow of this.#flows.values()) {
-      flow.keepClock(clockMarginMs);
+  /** What the active is about to say on a connection. */
+  said(key: FlowKey, commitment: Commitment): void {
+    const flow = this.#flows.get(key);
+    if (flow === undefined) return;
+    flow.session.output.expect(commitment);
+    this.#advance(flow);
+  }
+
+  /** The active goes on without us on this connection, or (`over`) it is at its end. */
+  abandoned(key: FlowKey, over: boolean): void {
+    const flow = this.#flows.get(key);
+    if (flow !== undefined) this.#doom(flow);
+    if (over) this.#doomed.forget(key);
+  }
+
+  /** Before what the sockets send is heard. */
+  keepClocks(): void {
+    for (const flow of this.#flows.values()) flow.keepClock(clockMarginMs);
+  }
+
+  /** What the sockets send is heard from now on, and no word of the active follows. */
+  lead(): void {
+    this.#speaks = true;
+    for (const flow of [...this.#flows.values()]) {
+      flow.session.output.lead();
       this.#advance(flow);
     }
+    this.#doomed.ask();
   }
 
   /** For each client, what makes it send again at once. */
@@ -111,6 +160,7 @@ export class Replicas {
     if (nowUs >= this.#sweepAtUs) {
       this.#sweepAtUs = nowUs + sweepUs;
       for (const flow of [...this.#flows.values()]) this.#advance(flow);
+      if (this.#speaks) this.#doomed.ask();
     }
     if (this.#stalled.size === 0) return;
     const repeats = nowUs >= this.#repeatAtUs;
@@ -126,6 +176,7 @@ export class Replicas {
   #begin(packet: Packet, own: boolean): boolean {
     if (!own && this.#openings.get(packet.flow)?.handshake.repeats(packet) === true) return true;
     this.#openings.delete(packet.flow);
+    this.#doomed.forget(packet.flow);
     const old = this.#flows.get(packet.flow);
     if (old !== undefined) this.#end(old);
     if (own) return false;
@@ -155,9 +206,16 @@ export class Replicas {
       this.#options.say({ kind: 'lost', flow: packet.flow, offset: 0, digest: '' });
       return undefined;
     }
-    const session = new Session(packet.flow, socket, this.#options.program());
+    const key = packet.flow;
+    const wake = (): void => {
+      const flow = this.#flows.get(key);
+      if (flow?.session.socket === socket) this.#advance(flow);
+    };
+    const { readiness } = this.#options;
+    const program = this.#options.program({ flow: key, client: plan.remote, readiness, wake });
+    const session = new Session(key, socket, program, new ComparedOutput());
     const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
-    this.#flows.set(packet.flow, flow);
+    this.#flows.set(key, flow);
     return flow;
   }
 
@@ -189,6 +247,8 @@ export class Replicas {
         session.finish(this.#options.farewellMark);
         this.#say('finished', session);
       }
+      if (session.output.diverged) return this.#lose(flow, 'diverged');
+      if (session.broken || session.output.overrun) return this.#lose(flow, 'lost');
     } while (session.pump());
     if (session.over && session.socket.facts().closed) return this.#end(flow);
     const busy = input.waiting > 0 || input.incomplete || session.blocked;
@@ -196,20 +256,33 @@ export class Replicas {
     else this.#stalled.delete(flow);
   }
 
-  #say(kind: Word['kind'], { flow, digest }: Session): void {
-    this.#options.say({ kind, flow, offset: digest.offset, digest: digest.text });
+  #say(kind: Word['kind'], { flow, output }: Session<ComparedOutput>): void {
+    this.#options.say({ kind, flow, offset: output.said.offset, digest: output.said.digest });
   }
 
-  #lose(flow: ReplicaFlow): void {
-    this.#lost++;
-    this.#say('lost', flow.session);
-    this.#end(flow);
+  #lose(flow: ReplicaFlow, why: 'lost' | 'diverged'): void {
+    if (why === 'lost') this.#lost++;
+    else this.#diverged++;
+    this.#say(why, flow.session);
+    this.#doom(flow);
+  }
+
+  /** It lives on the active only; after a takeover its client is told that it is over. */
+  #doom(flow: ReplicaFlow): void {
+    this.#forget(flow);
+    flow.session.abort();
+    this.#doomed.add(flow.session.flow, flow.plan, flow.last);
+    if (this.#speaks) this.#doomed.ask();
   }
 
   #end(flow: ReplicaFlow): void {
+    this.#forget(flow);
+    flow.session.close();
+  }
+
+  #forget(flow: ReplicaFlow): void {
     this.#partials += flow.input.counts.partials;
     this.#repeats += flow.input.counts.repeats;
-    flow.session.socket.close();
     this.#flows.delete(flow.session.flow);
     this.#stalled.delete(flow);
   }

@@ -1,58 +1,57 @@
 /**
- * One connection of the service on one machine: its socket, and the program that answers. The program sees a stream of
- * bytes and makes one; how they were cut into segments, and when they came, it cannot tell. So two machines that are fed
- * the same bytes say the same.
+ * One connection of the service on one machine: its socket, and the program that answers. Input goes to the program as it
+ * takes it; its output goes to the kernel as the other machine's part in it allows (`Output`).
  */
 import { EAGAIN, EINTR } from '../linux/errno.ts';
 import type { ServiceSocket } from '../linux/service-socket.ts';
-import { OutputDigest } from '../sessions/digest.ts';
+import type { Output } from '../sessions/output.ts';
+import type { FlowKey } from '../sessions/packet.ts';
+import type { Program } from './program.ts';
 
-/** A deterministic program for one connection: what it says depends on nothing but what it was told. */
-export interface Program {
-  /** The next bytes of the client. A view, valid during the call. */
-  feed(bytes: Uint8Array): void;
-  /** The client says no more. */
-  end(): void;
-  /** The next bytes of its answer, at most `max`; none when it has nothing to say now. They are the caller's. */
-  produce(max: number): Uint8Array;
-  /** It has said all it will, and closes the connection. */
-  readonly finished: boolean;
-}
-
+/** What a program says at a time, and what of it waits at most for the other machine and the client, bytes. */
 const chunkBytes = 1 << 16;
+const waitingBytesMax = 1 << 18;
 const readsPerTurn = 16;
 const input = Buffer.alloc(chunkBytes);
-const nothing = new Uint8Array(0);
 
-export class Session {
-  readonly flow: string;
+export class Session<Kind extends Output = Output> {
+  readonly flow: FlowKey;
   readonly socket: ServiceSocket;
-  readonly digest: OutputDigest = new OutputDigest();
+  readonly output: Kind;
   readonly #program: Program;
-  #pending: Uint8Array = nothing;
+  /** The client says no more. */
   #ended = false;
+  /** There is no connection any more. */
   #failed = false;
   #finishing = false;
+  /** The output knows that nothing follows. */
+  #concluded = false;
 
-  constructor(flow: string, socket: ServiceSocket, program: Program) {
+  constructor(flow: FlowKey, socket: ServiceSocket, program: Program, output: Kind) {
     this.flow = flow;
     this.socket = socket;
+    this.output = output;
     this.#program = program;
   }
 
   /** Output waits for room in the kernel: wait until the socket is writable. */
   get blocked(): boolean {
-    return this.#pending.length > 0;
+    return !this.#failed && !this.#finishing && this.output.next().length > 0;
   }
 
   /** More input is wanted. */
   get reading(): boolean {
-    return !this.#ended && !this.#failed && this.#pending.length === 0;
+    return !this.#ended && !this.#failed && this.#program.appetite > 0;
   }
 
   /** Everything is written, and nothing will follow: `finish` when the other machine agrees. */
   get finished(): boolean {
-    return this.#program.finished && this.#pending.length === 0 && !this.#failed;
+    return this.#concluded && this.output.waiting === 0 && !this.#failed;
+  }
+
+  /** The program broke down: `abort` when the other machine agrees. */
+  get broken(): boolean {
+    return this.#program.failed && !this.#failed;
   }
 
   /** The FIN is said. */
@@ -69,7 +68,7 @@ export class Session {
   pump(): boolean {
     let moved = this.#write();
     for (let turn = 0; turn < readsPerTurn && this.reading; turn++) {
-      const count = this.socket.read(input);
+      const count = this.socket.read(input.subarray(0, Math.min(this.#program.appetite, chunkBytes)));
       if (count === -EAGAIN || count === -EINTR) break;
       moved = true;
       if (count < 0) this.#failed = true;
@@ -90,20 +89,43 @@ export class Session {
     this.socket.finish();
   }
 
+  /** Ends it with an RST, which is heard where it has the `mark`. */
+  abort(mark?: number): void {
+    if (mark !== undefined) this.socket.mark(mark);
+    this.socket.abort();
+    this.#program.close();
+  }
+
+  /** When it is `over`. */
+  close(): void {
+    this.socket.close();
+    this.#program.close();
+  }
+
   #write(): boolean {
     let moved = false;
     while (!this.#failed && !this.#finishing) {
-      if (this.#pending.length === 0) {
-        this.#pending = this.#program.produce(chunkBytes);
-        if (this.#pending.length === 0) break;
-        this.digest.add(this.#pending);
-      }
-      const count = this.socket.write(this.#pending);
+      this.#collect();
+      const bytes = this.output.next();
+      if (bytes.length === 0) break;
+      const count = this.socket.write(bytes);
       if (count === -EAGAIN || count === -EINTR) break;
       moved = true;
       if (count < 0) this.#failed = true;
-      else this.#pending = this.#pending.subarray(count);
+      else this.output.taken(count);
     }
     return moved;
+  }
+
+  #collect(): void {
+    while (!this.#concluded && this.output.waiting < waitingBytesMax) {
+      const bytes = this.#program.produce(chunkBytes);
+      if (bytes.length > 0) this.output.add(bytes);
+      else {
+        if (!this.#program.finished) return;
+        this.#concluded = true;
+        this.output.end();
+      }
+    }
   }
 }

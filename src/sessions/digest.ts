@@ -17,7 +17,9 @@ export class OutputDigest {
   add(bytes: Uint8Array): void {
     let low = this.#low;
     let high = this.#high;
-    for (const byte of bytes) {
+    // An index, not an iterator: every byte of output passes here.
+    for (let index = 0; index < bytes.length; index++) {
+      const byte = bytes[index] as number;
       low = Math.imul(low ^ byte, prime);
       high = Math.imul((high ^ byte) + 1, prime);
     }

@@ -1,6 +1,6 @@
 /** The service of the test: ECHO with a running counter, GET of pseudo-random bytes, PUT answered with their SHA-256. */
 import { createHash } from 'node:crypto';
-import type { Program } from '../../src/relay/session.ts';
+import type { Program } from '../../src/relay/program.ts';
 
 const nothing = new Uint8Array(0);
 
@@ -47,6 +47,13 @@ class Service implements Program {
   #expected = 0;
   #hash = createHash('sha256');
   finished = false;
+  readonly failed = false;
+
+  get appetite(): number {
+    return this.#output.length < 100 ? 1 << 16 : 0;
+  }
+
+  close(): void {}
 
   feed(bytes: Uint8Array): void {
     let rest = bytes;

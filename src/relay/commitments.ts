@@ -1,0 +1,92 @@
+/**
+ * What the two machines tell each other of output: the active what it is about to say (`said`), the standby how many of
+ * these it has (`had`), the active which connections it goes on with alone (`alone`) and which of these are over (`over`).
+ * They travel as words of the channel, in order with its records: a connection's handshake is there before.
+ */
+
+import type { Commitment } from '../sessions/output.ts';
+import type { FlowKey } from '../sessions/packet.ts';
+import { readU32, writeU32 } from '../wire/big-endian.ts';
+
+export type OutputWord =
+  | { readonly kind: 'said'; readonly flow: FlowKey; readonly commitment: Commitment }
+  /** Modulo 2^32, since the channel began. */
+  | { readonly kind: 'had'; readonly count: number }
+  | { readonly kind: 'alone' | 'over'; readonly flow: FlowKey };
+
+/** Unlike the first byte of JSON. */
+const kinds = { said: 1, had: 2, alone: 3, over: 4 } as const;
+const saidLength = 18;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeOutputWord(word: OutputWord): Uint8Array {
+  if (word.kind === 'had') {
+    const bytes = new Uint8Array(5);
+    bytes[0] = kinds.had;
+    writeU32(bytes, 1, word.count);
+    return bytes;
+  }
+  const flow = encoder.encode(word.flow);
+  const head = word.kind === 'said' ? saidLength : 1;
+  const bytes = new Uint8Array(head + flow.length);
+  bytes[0] = kinds[word.kind];
+  bytes.set(flow, head);
+  if (word.kind === 'said') {
+    const { offset, digest, last } = word.commitment;
+    bytes[1] = last ? 1 : 0;
+    writeU32(bytes, 2, Math.floor(offset / 0x1_0000_0000));
+    writeU32(bytes, 6, offset >>> 0);
+    writeU32(bytes, 10, Number.parseInt(digest.slice(0, 8), 16));
+    writeU32(bytes, 14, Number.parseInt(digest.slice(8), 16));
+  }
+  return bytes;
+}
+
+/** Undefined for what is none of these words. */
+export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
+  const kind = bytes[0];
+  if (kind === kinds.had) return bytes.length === 5 ? { kind: 'had', count: readU32(bytes, 1) } : undefined;
+  if (kind === kinds.alone || kind === kinds.over)
+    return { kind: kind === kinds.alone ? 'alone' : 'over', flow: decoder.decode(bytes.subarray(1)) };
+  if (kind !== kinds.said || bytes.length < saidLength) return undefined;
+  const hex = (at: number): string => readU32(bytes, at).toString(16).padStart(8, '0');
+  return {
+    kind: 'said',
+    flow: decoder.decode(bytes.subarray(saidLength)),
+    commitment: {
+      offset: readU32(bytes, 2) * 0x1_0000_0000 + readU32(bytes, 6),
+      digest: hex(10) + hex(14),
+      last: bytes[1] === 1,
+    },
+  };
+}
+
+/** The active's commitments that the standby has not said to have. */
+export class Commitments {
+  /** In the order in which they were said: what is done when it has them. */
+  #open: (() => void)[] = [];
+  #said = 0;
+  #had = 0;
+
+  /** After it was sent. */
+  said(whenHad: () => void): void {
+    this.#said++;
+    this.#open.push(whenHad);
+  }
+
+  /** The standby has the first `count` of all, modulo 2^32. A count that cannot be is passed over. */
+  had(count: number): void {
+    const more = (count - this.#had) >>> 0;
+    if (more > this.#said - this.#had) return;
+    this.#had += more;
+    for (const cleared of this.#open.splice(0, more)) cleared();
+  }
+
+  /** Another channel: counts begin anew, and nobody will ask for what is open. */
+  reset(): void {
+    this.#open = [];
+    this.#said = 0;
+    this.#had = 0;
+  }
+}

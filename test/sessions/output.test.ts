@@ -1,0 +1,174 @@
+/**
+ * The rule of `output.ts` against every order in which output, commitments and takeover can come: a client that had some
+ * beginning of the active's output gets the one stream that the replica's program wrote, or a reset; never a mixture.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Commitment, ComparedOutput, HeldOutput, type Output } from '../../src/sessions/output.ts';
+
+/** Where the replica's output differs from the active's, if at all. */
+type Difference = { readonly at: number; readonly kind: 'byte' | 'short' | 'long' } | undefined;
+
+const scenario = fc.record({
+  length: fc.integer({ min: 1, max: 60 }),
+  difference: fc.option(
+    fc.record({ at: fc.nat({ max: 59 }), kind: fc.constantFrom('byte', 'short', 'long') }),
+    { nil: undefined },
+  ),
+  /** What happens next, and how much of it. */
+  steps: fc.array(
+    fc.record({
+      who: fc.constantFrom('active', 'replica', 'channel', 'answer', 'client', 'kernel'),
+      count: fc.integer({ min: 1, max: 12 }),
+    }),
+    { maxLength: 80 },
+  ),
+});
+
+function streams(length: number, difference: Difference): { active: Uint8Array; replica: Uint8Array } {
+  const active = Uint8Array.from({ length }, (_, index) => (index * 37) & 0xff);
+  if (difference === undefined) return { active, replica: active.slice() };
+  const at = Math.min(difference.at, length - 1);
+  if (difference.kind === 'short') return { active, replica: active.slice(0, at) };
+  if (difference.kind === 'long') return { active, replica: Uint8Array.from([...active, 1, 2, 3]) };
+  const replica = active.slice();
+  replica[at] = (replica[at] ?? 0) ^ 1;
+  return { active, replica };
+}
+
+/** Writes the next `count` bytes of `stream` as its program would; says when it ends. */
+class Writer {
+  readonly #stream: Uint8Array;
+  readonly #output: Output;
+  #at = 0;
+  #ended = false;
+
+  constructor(stream: Uint8Array, output: Output) {
+    this.#stream = stream;
+    this.#output = output;
+  }
+
+  write(count: number): void {
+    if (this.#at < this.#stream.length) {
+      this.#output.add(this.#stream.slice(this.#at, this.#at + count));
+      this.#at = Math.min(this.#at + count, this.#stream.length);
+    } else if (!this.#ended) {
+      this.#ended = true;
+      this.#output.end();
+    }
+  }
+}
+
+/** What `output` lets go of, at most `count` bytes. */
+function takeFrom(output: Output, count: number): Uint8Array {
+  const bytes = output.next().slice(0, count);
+  output.taken(bytes.length);
+  return bytes;
+}
+
+function drain(output: Output): number[] {
+  const all: number[] = [];
+  for (let bytes = takeFrom(output, 1000); bytes.length > 0; bytes = takeFrom(output, 1000))
+    all.push(...bytes);
+  return all;
+}
+
+test('whenever the takeover comes, the client has the replica’s stream and no other, or is reset', () => {
+  const ends = { agreed: 0, reset: 0 };
+  fc.assert(
+    fc.property(scenario, ({ length, difference, steps }) => {
+      const { active, replica } = streams(length, difference);
+      const sent: Commitment[] = [];
+      let delivered = 0;
+      let answered = 0;
+      const held = new HeldOutput((commitment) => {
+        sent.push(commitment);
+        return true;
+      });
+      const compared = new ComparedOutput();
+      const one = new Writer(active, held);
+      const other = new Writer(replica, compared);
+      const client: number[] = [];
+      const kernel: number[] = [];
+      for (const { who, count } of steps) {
+        if (who === 'active') one.write(count);
+        else if (who === 'replica') other.write(count);
+        else if (who === 'channel')
+          for (const commitment of sent.slice(delivered, delivered + count)) {
+            compared.expect(commitment);
+            delivered++;
+          }
+        else if (who === 'answer') {
+          answered = Math.min(answered + count, delivered);
+          held.clear(sent[answered - 1]?.offset ?? 0);
+        } else if (who === 'client') client.push(...takeFrom(held, count));
+        else kernel.push(...takeFrom(compared, count));
+      }
+      compared.lead();
+      for (let turn = 0; turn < 100; turn++) {
+        other.write(7);
+        kernel.push(...drain(compared));
+      }
+      // Its kernel sends from what the client acknowledged; the client takes what it has not yet.
+      const whole = [...client, ...kernel.slice(client.length)];
+      assert.deepEqual(kernel, [...replica.subarray(0, kernel.length)]);
+      const last = sent[delivered - 1];
+      const committed = last?.offset ?? 0;
+      const same =
+        replica.length >= committed &&
+        Buffer.from(active.subarray(0, committed)).equals(replica.subarray(0, committed)) &&
+        (last?.last !== true || replica.length === committed);
+      if (same) {
+        ends.agreed++;
+        assert.equal(compared.diverged, false, 'nothing that the client may have had is different');
+        assert.deepEqual(whole, [...replica], 'it goes on to the end');
+      } else {
+        ends.reset++;
+        assert.ok(compared.diverged, 'it is found');
+        assert.deepEqual(
+          whole,
+          [...active.subarray(0, whole.length)],
+          'until the reset no byte is the replica’s own',
+        );
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(ends.agreed > 200 && ends.reset > 50, JSON.stringify(ends));
+});
+
+test('the active releases nothing that the standby has no commitment of, and everything when there is none', () => {
+  const sent: Commitment[] = [];
+  const output = new HeldOutput((commitment) => sent.push(commitment) > 0);
+  output.add(Uint8Array.of(1, 2, 3));
+  output.add(Uint8Array.of(4));
+  assert.equal(output.next().length, 0);
+  output.clear(3);
+  assert.deepEqual([...output.next()], [1, 2, 3]);
+  output.taken(2);
+  assert.deepEqual([...output.next()], [3]);
+  output.taken(1);
+  assert.equal(output.next().length, 0);
+  output.release();
+  assert.deepEqual([...output.next()], [4]);
+  output.end();
+  assert.deepEqual(
+    sent.map(({ offset, last }) => [offset, last]),
+    [
+      [3, false],
+      [4, false],
+    ],
+  );
+  const alone = new HeldOutput(() => false);
+  alone.add(Uint8Array.of(9));
+  assert.equal(alone.next().length, 1);
+});
+
+test('a replica that is too far behind is told apart', () => {
+  const output = new ComparedOutput();
+  for (let offset = 1; !output.overrun; offset++) {
+    assert.ok(offset < 100_000);
+    output.expect({ offset, digest: '', last: false });
+  }
+});
