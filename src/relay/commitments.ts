@@ -16,7 +16,7 @@ export type OutputWord =
 
 /** Unlike the first byte of JSON. */
 const kinds = { said: 1, had: 2, alone: 3, over: 4 } as const;
-const saidLength = 18;
+const saidLength = 17;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -33,12 +33,11 @@ export function encodeOutputWord(word: OutputWord): Uint8Array {
   bytes[0] = kinds[word.kind];
   bytes.set(flow, head);
   if (word.kind === 'said') {
-    const { offset, digest, last } = word.commitment;
-    bytes[1] = last ? 1 : 0;
-    writeU32(bytes, 2, Math.floor(offset / 0x1_0000_0000));
-    writeU32(bytes, 6, offset >>> 0);
-    writeU32(bytes, 10, Number.parseInt(digest.slice(0, 8), 16));
-    writeU32(bytes, 14, Number.parseInt(digest.slice(8), 16));
+    const { offset, digest } = word.commitment;
+    writeU32(bytes, 1, Math.floor(offset / 0x1_0000_0000));
+    writeU32(bytes, 5, offset >>> 0);
+    writeU32(bytes, 9, Number.parseInt(digest.slice(0, 8), 16));
+    writeU32(bytes, 13, Number.parseInt(digest.slice(8), 16));
   }
   return bytes;
 }
@@ -55,9 +54,8 @@ export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
     kind: 'said',
     flow: decoder.decode(bytes.subarray(saidLength)),
     commitment: {
-      offset: readU32(bytes, 2) * 0x1_0000_0000 + readU32(bytes, 6),
-      digest: hex(10) + hex(14),
-      last: bytes[1] === 1,
+      offset: readU32(bytes, 1) * 0x1_0000_0000 + readU32(bytes, 5),
+      digest: hex(9) + hex(13),
     },
   };
 }

@@ -39,6 +39,8 @@ export interface MachineConfig {
   /** Where the active waits for the standby: its address on the link. */
   readonly channel: { readonly address: IpAddress; readonly port: number };
   readonly program: Programs;
+  /** How long the end of a connection waits for its replica's, ms. */
+  readonly farewellPatienceMs?: number;
   /** Told of each connection that does not survive although both machines had it from its beginning. */
   readonly notice?: (notice: SessionNotice) => void;
 }
@@ -53,6 +55,8 @@ export interface SessionNotice {
 
 /** In numbers, for whoever watches. */
 export interface MachineCounts {
+  /** New connections are known to both machines. */
+  readonly mirroring: boolean;
   /** Connections that this machine has a socket of. */
   readonly sessions: number;
   /** Of these, those that both machines have from their beginning. */
@@ -83,8 +87,8 @@ const framesPerTurn = 256;
 const backlog = 1024;
 /** A standby that has lost its power closes nothing; until it is given up no packet reaches the service. */
 const standbyPatienceMs = 300;
-/** How long the end of a connection waits for its replica's. Longer than the failure of a backend takes to be noticed. */
-const farewellPatienceUs = 5_000_000;
+/** Longer than the failure of a backend takes to be noticed. */
+const farewellPatienceMsDefault = 5000;
 /** While replicas wait for themselves: their kernel sends by timers too. */
 const stalledUs = 500;
 const idleUs = 20_000;
@@ -114,6 +118,7 @@ export class Machine {
   #channel: CommitChannel | undefined;
   #speaks: boolean;
   #running = true;
+  #mirroring = false;
 
   /** The service's address must be on this machine. Throws OperationError. */
   constructor(config: MachineConfig) {
@@ -150,7 +155,16 @@ export class Machine {
     const sessions = this.#sessions.size + replicas;
     const survivable = replicas + mirrored;
     const diverged = this.#diverged + others.diverged;
-    return { sessions, survivable, committed, dropped, ...others, diverged, overdue: this.#overdue };
+    return {
+      mirroring: this.#mirroring,
+      sessions,
+      survivable,
+      committed,
+      dropped,
+      ...others,
+      diverged,
+      overdue: this.#overdue,
+    };
   }
 
   /** Calls `ready` when the descriptor can be read. */
@@ -208,6 +222,7 @@ export class Machine {
         this.#committedBefore = this.#gate.counts.committed;
         this.#commitments.reset();
         this.#gate.setMode('commit');
+        this.#mirroring = true;
       });
       return;
     }
@@ -227,6 +242,7 @@ export class Machine {
     this.#readiness.forget(channel.fd);
     channel.close();
     this.#channel = undefined;
+    this.#mirroring = false;
     if (this.#config.role !== 'active') return;
     this.#gate.setMode('alone');
     this.#agreements.forgetAll();
@@ -239,7 +255,10 @@ export class Machine {
   }
 
   readonly #channelEvents: ChannelEvents = {
-    greeted: (body) => this.#replicas.greeted(decodeGreeting(body)),
+    greeted: (body) => {
+      this.#mirroring = true;
+      this.#replicas.greeted(decodeGreeting(body));
+    },
     record: (frame) => {
       const packet = decodePacket(frame);
       if (packet.ok) this.#replicas.arrive(packet.value, false);
@@ -295,7 +314,8 @@ export class Machine {
 
   /** Connections whose replica does not come to its end are closed without it. */
   #giveUpOverdue(): void {
-    for (const flow of this.#agreements.overdue(monotonicUs() - farewellPatienceUs)) {
+    const patienceMs = this.#config.farewellPatienceMs ?? farewellPatienceMsDefault;
+    for (const flow of this.#agreements.overdue(monotonicUs() - patienceMs * 1000)) {
       const session = this.#sessions.get(flow);
       this.#agreements.goAlone(flow);
       this.#channel?.word(encodeOutputWord({ kind: 'alone', flow }));

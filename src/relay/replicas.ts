@@ -247,9 +247,9 @@ export class Replicas {
         session.finish(this.#options.farewellMark);
         this.#say('finished', session);
       }
-      if (session.output.diverged) return this.#lose(flow, 'diverged');
-      if (session.broken || session.output.overrun) return this.#lose(flow, 'lost');
     } while (session.pump());
+    if (session.output.diverged) return this.#lose(flow, 'diverged');
+    if (session.broken || session.output.overrun) return this.#lose(flow, 'lost');
     if (session.over && session.socket.facts().closed) return this.#end(flow);
     const busy = input.waiting > 0 || input.incomplete || session.blocked;
     if (busy) this.#stalled.add(flow);

@@ -15,8 +15,6 @@ export interface Commitment {
   readonly offset: number;
   /** See `OutputDigest.text`. */
   readonly digest: string;
-  /** Nothing follows: its program closed the connection. */
-  readonly last: boolean;
 }
 
 export interface Output {
@@ -24,7 +22,7 @@ export interface Output {
   readonly waiting: number;
   /** The program said this. The bytes are the output's from now on. */
   add(bytes: Uint8Array): void;
-  /** The program says no more. */
+  /** The program says no more. What the client hears of it, is for both machines to agree on. */
   end(): void;
   /** What the kernel may have now; empty when there is nothing that it may. */
   next(): Uint8Array;
@@ -94,7 +92,7 @@ export class HeldOutput implements Output {
 
   /** All that was said, as a commitment. */
   get said(): Commitment {
-    return { offset: this.#digest.offset, digest: this.#digest.text, last: false };
+    return { offset: this.#digest.offset, digest: this.#digest.text };
   }
 
   add(bytes: Uint8Array): void {
@@ -104,9 +102,7 @@ export class HeldOutput implements Output {
     if (!this.#commit(this.said)) this.release();
   }
 
-  end(): void {
-    if (!this.#free && !this.#commit({ ...this.said, last: true })) this.release();
-  }
+  end(): void {}
 
   /** The standby has the commitment of this offset. */
   clear(offset: number): void {
@@ -137,8 +133,6 @@ export class ComparedOutput implements Output {
   #commitments: Commitment[] = [];
   #agreed = 0;
   #ended = false;
-  /** Where the active's output ends. */
-  #last: number | undefined;
   #diverged = false;
   #leading = false;
 
@@ -146,7 +140,7 @@ export class ComparedOutput implements Output {
     return this.#pieces.to - this.#pieces.from;
   }
 
-  /** The two outputs differ, or one ended where the other goes on. Nothing more is released. */
+  /** The two outputs differ, or this one ended where the active's goes on. Nothing more is released. */
   get diverged(): boolean {
     return this.#diverged;
   }
@@ -163,7 +157,7 @@ export class ComparedOutput implements Output {
 
   /** What the replica said and agreed on, as a commitment. */
   get said(): Commitment {
-    return { offset: this.#digest.offset, digest: this.#digest.text, last: this.#ended };
+    return { offset: this.#digest.offset, digest: this.#digest.text };
   }
 
   add(bytes: Uint8Array): void {
@@ -200,16 +194,14 @@ export class ComparedOutput implements Output {
   #compare(): void {
     const { to } = this.#pieces;
     let done = 0;
-    for (const { offset, digest, last } of this.#commitments) {
+    for (const { offset, digest } of this.#commitments) {
       if (this.#diverged || offset > to) break;
       for (const bytes of this.#pieces.between(this.#digest.offset, offset)) this.#digest.add(bytes);
       if (this.#digest.offset !== offset || this.#digest.text !== digest) this.#diverged = true;
       else this.#agreed = offset;
-      if (last) this.#last = offset;
       done++;
     }
     if (done > 0) this.#commitments = this.#commitments.slice(done);
-    if (this.#last !== undefined && to > this.#last) this.#diverged = true;
     if (this.#ended && this.#commitments.length > 0) this.#diverged = true;
   }
 }

@@ -3,8 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import { interfaceMac } from '../../src/linux/interfaces.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
+import type { ServerPlace } from '../../src/linux/service-socket.ts';
 import { writeSysctl } from '../../src/linux/sysctl.ts';
 import { Tun } from '../../src/linux/tun.ts';
+import { backend } from '../../src/relay/backend.ts';
 import { Machine } from '../../src/relay/machine.ts';
 import { ipv6MulticastMac, isIpv4, parseIp, solicitedNode } from '../../src/wire/address.ts';
 import {
@@ -17,13 +19,19 @@ import {
 } from '../../src/wire/frame.ts';
 import { program } from './programs.ts';
 
-const [role = '', addressText = '', channelText = ''] = process.argv.slice(2);
+const [role = '', addressText = '', channelText = '', place = ''] = process.argv.slice(2);
 const address = parseIp(addressText);
 const channel = parseIp(channelText);
 if ((role !== 'active' && role !== 'standby') || address === undefined || channel === undefined) {
-  throw new Error('usage: relay.ts active|standby ADDRESS CHANNEL');
+  throw new Error('usage: relay.ts active|standby ADDRESS CHANNEL [PATH|ADDRESS PORT]');
 }
 const lan = 'lan0';
+const [server = '', serverPort = ''] = place.split(' ');
+const serverAddress = parseIp(server);
+const serverPlace: ServerPlace =
+  serverAddress === undefined ? { path: server } : { address: serverAddress, port: Number(serverPort) };
+/** What became of connections, to be told with the counts. */
+const notices: object[] = [];
 const port = 7000;
 const report = (value: object): void => void writeSync(1, `${JSON.stringify(value)}\n`);
 const ip = (words: string): void =>
@@ -42,7 +50,9 @@ const machine = new Machine({
   address,
   port,
   channel: { address: channel, port: 7001 },
-  program,
+  program: place === '' ? program : backend(serverPlace),
+  farewellPatienceMs: 1500,
+  notice: (notice) => notices.push(notice),
 });
 for (const device of ['ussgate', 'usssink']) {
   // No link-local address, so that the kernel says nothing of its own into them.
@@ -82,7 +92,7 @@ machine.watch(0, () => {
     speaks = true;
     neighbours.sendBurst([...announcements(), ...pokes]);
     report({ tookOver: true, ms: Number(process.hrtime.bigint() - began) / 1e6, ...machine.counts });
-  } else report(machine.counts);
+  } else report({ ...machine.counts, notices, residentBytes: process.memoryUsage.rss() });
 });
 report({ ready: true });
 machine.run();

@@ -8,7 +8,7 @@ import { ip } from '../namespace.ts';
 
 const hosts = { client: 1, active: 2, standby: 3 } as const;
 export const services = { ipv4: '192.0.2.10', ipv6: '2001:db8::10' } as const;
-const linkOfActive = '198.51.100.2';
+export const linkOfActive = '198.51.100.2';
 
 export interface Load {
   readonly echo: number;
@@ -49,14 +49,14 @@ export function build(): void {
 }
 
 /** The ports of the active's machine: without power none has a carrier. */
-function power(on: boolean): void {
+export function power(on: boolean): void {
   const state = on ? 'up' : 'down';
   ip(`link set to-active ${state}`);
   ip(`-n active link set link0 ${state}`);
   ip(`-n standby link set link0 ${state}`);
 }
 
-class Process {
+export class Process {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
@@ -74,8 +74,12 @@ class Process {
     return JSON.parse(line.value) as Record<string, unknown>;
   }
 
-  ask(command: string): Promise<Record<string, unknown>> {
+  tell(command: string): void {
     this.#child.stdin?.write(`${command}\n`);
+  }
+
+  ask(command: string): Promise<Record<string, unknown>> {
+    this.tell(command);
     return this.report();
   }
 
