@@ -12,10 +12,12 @@ export type OutputWord =
   | { readonly kind: 'said'; readonly flow: FlowKey; readonly commitment: Commitment }
   /** Modulo 2^32, since the channel began. */
   | { readonly kind: 'had'; readonly count: number }
-  | { readonly kind: 'alone' | 'over'; readonly flow: FlowKey };
+  | { readonly kind: 'alone' | 'over'; readonly flow: FlowKey }
+  /** An entry of the feed (`wire/feed.ts`). */
+  | { readonly kind: 'fed'; readonly entry: Uint8Array };
 
 /** Unlike the first byte of JSON. */
-const kinds = { said: 1, had: 2, alone: 3, over: 4 } as const;
+const kinds = { said: 1, had: 2, alone: 3, over: 4, fed: 5 } as const;
 const saidLength = 17;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -25,6 +27,12 @@ export function encodeOutputWord(word: OutputWord): Uint8Array {
     const bytes = new Uint8Array(5);
     bytes[0] = kinds.had;
     writeU32(bytes, 1, word.count);
+    return bytes;
+  }
+  if (word.kind === 'fed') {
+    const bytes = new Uint8Array(1 + word.entry.length);
+    bytes[0] = kinds.fed;
+    bytes.set(word.entry, 1);
     return bytes;
   }
   const flow = encoder.encode(word.flow);
@@ -48,6 +56,7 @@ export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
   if (kind === kinds.had) return bytes.length === 5 ? { kind: 'had', count: readU32(bytes, 1) } : undefined;
   if (kind === kinds.alone || kind === kinds.over)
     return { kind: kind === kinds.alone ? 'alone' : 'over', flow: decoder.decode(bytes.subarray(1)) };
+  if (kind === kinds.fed) return { kind: 'fed', entry: bytes.subarray(1) };
   if (kind !== kinds.said || bytes.length < saidLength) return undefined;
   const hex = (at: number): string => readU32(bytes, at).toString(16).padStart(8, '0');
   return {

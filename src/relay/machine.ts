@@ -26,6 +26,7 @@ import {
   type Word,
 } from './channel.ts';
 import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
+import type { Feed } from './feed/feed.ts';
 import type { Programs } from './program.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
@@ -39,6 +40,8 @@ export interface MachineConfig {
   /** Where the active waits for the standby: its address on the link. */
   readonly channel: { readonly address: IpAddress; readonly port: number };
   readonly program: Programs;
+  /** Where `program` comes from when connections share a program: then it is mirrored as a whole. */
+  readonly feed?: Feed;
   /** How long the end of a connection waits for its replica's, ms. */
   readonly farewellPatienceMs?: number;
   /** Told of each connection that does not survive although both machines had it from its beginning. */
@@ -55,6 +58,8 @@ export interface SessionNotice {
 
 /** In numbers, for whoever watches. */
 export interface MachineCounts {
+  /** A shared program is there, and was fed everything. True without one. */
+  readonly healthy: boolean;
   /** New connections are known to both machines. */
   readonly mirroring: boolean;
   /** Connections that this machine has a socket of. */
@@ -156,6 +161,7 @@ export class Machine {
     const survivable = replicas + mirrored;
     const diverged = this.#diverged + others.diverged;
     return {
+      healthy: this.#config.feed?.healthy ?? true,
       mirroring: this.#mirroring,
       sessions,
       survivable,
@@ -180,6 +186,7 @@ export class Machine {
     this.watch(this.#gateDevice.fd, () => this.#arriving());
     this.watch(this.#sinkDevice.fd, () => this.#swallow());
     this.watch(this.#listener.fd, () => this.#accept());
+    this.#config.feed?.start(this.#readiness, this.#config.role === 'active');
     this.#join();
     while (this.#running) {
       this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
@@ -203,6 +210,7 @@ export class Machine {
     this.#replicas.keepClocks();
     this.#diversion.speak();
     this.#speaks = true;
+    this.#config.feed?.lead();
     this.#replicas.lead();
     return this.#replicas.pokes(mac);
   }
@@ -223,6 +231,7 @@ export class Machine {
         this.#commitments.reset();
         this.#gate.setMode('commit');
         this.#mirroring = true;
+        this.#config.feed?.mirrorTo((entry) => this.#channel?.word(encodeOutputWord({ kind: 'fed', entry })));
       });
       return;
     }
@@ -245,6 +254,7 @@ export class Machine {
     this.#mirroring = false;
     if (this.#config.role !== 'active') return;
     this.#gate.setMode('alone');
+    this.#config.feed?.unmirror();
     this.#agreements.forgetAll();
     this.#commitments.reset();
     for (const session of [...this.#sessions.values()]) this.#release(session);
@@ -286,7 +296,8 @@ export class Machine {
   }
 
   #hearOfOutput(word: OutputWord): void {
-    if (word.kind === 'had') this.#commitments.had(word.count);
+    if (word.kind === 'fed') this.#config.feed?.follow(word.entry);
+    else if (word.kind === 'had') this.#commitments.had(word.count);
     else if (word.kind === 'said') {
       this.#heard++;
       this.#replicas.said(word.flow, word.commitment);
@@ -296,7 +307,9 @@ export class Machine {
   /** Tells the standby what `session` is about to say. False: it has no part in it. */
   #commit(flow: string, commitment: Commitment): boolean {
     const channel = this.#channel;
-    if (channel === undefined || !this.#agreements.isMirrored(flow)) return false;
+    // What one connection of a shared program says tells of what others said before.
+    const shared = this.#config.feed !== undefined;
+    if (channel === undefined || !(shared || this.#agreements.isMirrored(flow))) return false;
     channel.word(encodeOutputWord({ kind: 'said', flow, commitment }));
     this.#commitments.said(() => {
       const session = this.#sessions.get(flow);
@@ -308,7 +321,7 @@ export class Machine {
 
   /** The standby has no part in this connection any more. */
   #release(session: Session<HeldOutput>): void {
-    session.output.release();
+    if (this.#config.feed === undefined || this.#channel === undefined) session.output.release();
     this.#progress(session);
   }
 

@@ -1,9 +1,12 @@
 /** Which descriptors are watched for what, and what is done when one is ready. */
+import { monotonicUs } from '../linux/clock.ts';
 import { Epoll } from '../linux/epoll.ts';
 
 export class Readiness {
   readonly #epoll = Epoll.open();
   readonly #watched = new Map<number, { readonly ready: () => void; events: number }>();
+
+  #alarm: { readonly atUs: number; readonly ring: () => void } | undefined;
 
   /** `events`: EPOLLIN and so on, or'ed. Throws OperationError. */
   watch(fd: number, events: number, ready: () => void): void {
@@ -29,9 +32,20 @@ export class Readiness {
     if (watched.events !== 0) this.#epoll.remove(fd);
   }
 
+  /** Calls `ring` once, at `atUs` of the monotonic clock; takes the place of the one before. */
+  alarm(atUs: number, ring: () => void): void {
+    this.#alarm = { atUs, ring };
+  }
+
   /** Sleeps until something is ready, at most `timeoutUs`, and does what is to be done then. */
   turn(timeoutUs: number): void {
-    const count = this.#epoll.wait(timeoutUs);
+    const alarm = this.#alarm;
+    const left = alarm === undefined ? timeoutUs : Math.max(alarm.atUs - monotonicUs(), 0);
+    const count = this.#epoll.wait(Math.min(timeoutUs, left));
+    if (alarm !== undefined && this.#alarm === alarm && monotonicUs() >= alarm.atUs) {
+      this.#alarm = undefined;
+      alarm.ring();
+    }
     for (let index = 0; index < count; index++) this.#watched.get(this.#epoll.token(index))?.ready();
   }
 }

@@ -79,9 +79,8 @@ export class HeldOutput implements Output {
   readonly #pieces = new Pieces();
   readonly #digest = new OutputDigest();
   #cleared = 0;
-  #free = false;
 
-  /** `commit` sends it to the standby; false when nobody is there to have it: then nothing is held any more. */
+  /** `commit` sends it to the standby; false when nobody is there to have it: then nothing waits. */
   constructor(commit: (commitment: Commitment) => boolean) {
     this.#commit = commit;
   }
@@ -97,7 +96,6 @@ export class HeldOutput implements Output {
 
   add(bytes: Uint8Array): void {
     this.#pieces.add(bytes);
-    if (this.#free) return;
     this.#digest.add(bytes);
     if (!this.#commit(this.said)) this.release();
   }
@@ -109,13 +107,13 @@ export class HeldOutput implements Output {
     this.#cleared = Math.max(this.#cleared, offset);
   }
 
-  /** No standby has a part in this connection any more: nothing is held. */
+  /** No standby has a part in what was said until now. */
   release(): void {
-    this.#free = true;
+    this.#cleared = this.#pieces.to;
   }
 
   next(): Uint8Array {
-    return this.#pieces.before(this.#free ? Number.POSITIVE_INFINITY : this.#cleared);
+    return this.#pieces.before(this.#cleared);
   }
 
   taken(count: number): void {

@@ -7,7 +7,8 @@ import type { ServerPlace } from '../../src/linux/service-socket.ts';
 import { writeSysctl } from '../../src/linux/sysctl.ts';
 import { Tun } from '../../src/linux/tun.ts';
 import { backend } from '../../src/relay/backend.ts';
-import { Machine } from '../../src/relay/machine.ts';
+import { Feed } from '../../src/relay/feed/feed.ts';
+import { Machine, type MachineConfig } from '../../src/relay/machine.ts';
 import { ipv6MulticastMac, isIpv4, parseIp, solicitedNode } from '../../src/wire/address.ts';
 import {
   arpAnnouncementReply,
@@ -37,6 +38,14 @@ const report = (value: object): void => void writeSync(1, `${JSON.stringify(valu
 const ip = (words: string): void =>
   void execFileSync('ip', words.split(' '), { stdio: ['ignore', 'ignore', 'inherit'] });
 
+/** What answers: the programs of the test, a backend, or a mirrored program that connects. */
+function service(): Pick<MachineConfig, 'program' | 'feed'> {
+  if (place === '') return { program };
+  if (!place.startsWith('feed ')) return { program: backend(serverPlace) };
+  const feed = new Feed(place.slice(5));
+  return { program: feed.programs, feed };
+}
+
 for (const device of ['all', 'default', lan]) writeSysctl(['net', 'ipv4', 'conf', device, 'rp_filter'], 0);
 writeSysctl(['net', 'ipv4', 'conf', lan, 'arp_ignore'], 1);
 writeSysctl(['net', 'ipv4', 'conf', lan, 'arp_announce'], 2);
@@ -50,7 +59,7 @@ const machine = new Machine({
   address,
   port,
   channel: { address: channel, port: 7001 },
-  program: place === '' ? program : backend(serverPlace),
+  ...service(),
   farewellPatienceMs: 1500,
   notice: (notice) => notices.push(notice),
 });
