@@ -20,7 +20,20 @@ export function inNamespace(file: string): void {
   const refusal = obstacle();
   const [command, args] =
     refusal === undefined
-      ? ['unshare', [...flags(), 'sh', '-c', prepare, 'sh', process.execPath, ...process.execArgv, file]]
+      ? [
+          'unshare',
+          [
+            ...flags(),
+            'sh',
+            '-c',
+            prepare,
+            'sh',
+            process.execPath,
+            ...process.execArgv,
+            file,
+            ...process.argv.slice(2),
+          ],
+        ]
       : [process.execPath, [...process.execArgv, import.meta.filename]];
   const environment = { ...process.env, [inside]: refusal === undefined ? 'yes' : refusal };
   const { status } = spawnSync(command, args, { stdio: 'inherit', env: environment });

@@ -1,10 +1,10 @@
-/** A server for each way in which a backend can be awkward: on 127.0.0.1 port 8081, chosen by a connection's first line. */
+/** A server for each way in which a backend can be awkward: on port 8081, chosen by a connection's first line. */
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { Bytes } from './programs.ts';
 
-const [self = ''] = process.argv.slice(2);
+const [self = '', host = '127.0.0.1'] = process.argv.slice(2);
 const say = (what: object): void => void process.stdout.write(`${JSON.stringify(what)}\n`);
 
 /** The rest of the client's stream: its length and SHA-256. */
@@ -79,4 +79,4 @@ const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => 
   };
   socket.on('data', onData);
 });
-server.listen(8081, '127.0.0.1', () => say({ ready: true }));
+server.listen(8081, host, () => say({ ready: true }));
