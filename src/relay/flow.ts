@@ -20,7 +20,7 @@ export class ReplicaFlow {
   constructor(plan: SocketPlan, session: Session<ComparedOutput>, first: Packet, bytesMax: number) {
     this.plan = plan;
     this.session = session;
-    this.input = new ReplicaInput(bytesMax);
+    this.input = new ReplicaInput(bytesMax, plan.windowScale?.theirs);
     this.last = first;
     this.#echo = plan.timestamp;
   }

@@ -78,13 +78,19 @@ export function flowKey(client: Endpoint, server: Endpoint): FlowKey {
  * The same packet with nothing but an acknowledgment in it, of everything before `acknowledgment`, and a checksum of its
  * own. Options stay: the timestamps must fit the connection.
  */
-export function acknowledgmentOnly(packet: Packet, sequence: number, acknowledgment: number): Uint8Array {
+export function acknowledgmentOnly(
+  packet: Packet,
+  sequence: number,
+  acknowledgment: number,
+  window: number = packet.segment.window,
+): Uint8Array {
   const { source, destination, segment } = packet;
   const bytes = encodeTcp(
     {
       ...segment,
       sequence,
       acknowledgment,
+      window,
       flags: tcpFlag.ack,
       urgentPointer: 0,
       payload: new Uint8Array(0),

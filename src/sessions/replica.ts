@@ -29,6 +29,7 @@ export interface Step {
 
 export class ReplicaInput {
   readonly #bytesMax: number;
+  readonly #windowScale: number;
   #waiting: Packet[] = [];
   #first = 0;
   /** Given to the kernel, not known to have been taken. In order of arrival. */
@@ -37,9 +38,10 @@ export class ReplicaInput {
   #partials = 0;
   #repeats = 0;
 
-  /** `bytesMax`: what may be kept, bytes. */
-  constructor(bytesMax: number) {
+  /** `bytesMax`: what may be kept, bytes; `windowScale`: of the client's windows, bits. */
+  constructor(bytesMax: number, windowScale = 0) {
     this.#bytesMax = bytesMax;
+    this.#windowScale = windowScale;
   }
 
   get bytes(): number {
@@ -80,7 +82,11 @@ export class ReplicaInput {
       this.#partials++;
       // Not younger than what the kernel may have to take again: its timestamp would make that look old (RFC 7323 §5).
       const model = this.#unconfirmed[0] ?? packet;
-      return { frame: acknowledgmentOnly(model, progress.receiveNext, progress.sendNext), partial: true };
+      const window = this.#windowOf(packet, progress.sendNext);
+      return {
+        frame: acknowledgmentOnly(model, progress.receiveNext, progress.sendNext, window),
+        partial: true,
+      };
     }
     this.#first++;
     if (this.#first > 256) {
@@ -99,6 +105,15 @@ export class ReplicaInput {
     return [...this.#unconfirmed]
       .sort((one, other) => distance(other.segment.sequence, one.segment.sequence))
       .map((packet) => packet.frame);
+  }
+
+  /**
+   * The window field that reaches as far as the packet's when it acknowledges `from` only: a shorter one might close the
+   * window before the replica has sent what the active could.
+   */
+  #windowOf({ segment }: Packet, from: number): number {
+    const more = distance(from, segment.acknowledgment);
+    return Math.min(segment.window + Math.ceil(more / 2 ** this.#windowScale), 0xffff);
   }
 
   #confirm(receiveNext: number): void {

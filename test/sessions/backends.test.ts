@@ -22,13 +22,11 @@ await Promise.all([servers.active.report(), servers.standby.report()]);
 after(() => Promise.all([servers.active.kill(), servers.standby.kill()]));
 
 function scene(name: string, play: (scene: Scene) => Promise<void>): void {
-  test(name, { timeout: 30_000 }, async () => {
+  test(name, { timeout: 30_000 }, async (context) => {
     const one = await Scene.open();
-    try {
-      await play(one);
-    } finally {
-      await one.close();
-    }
+    // Also when time is up: the next scene needs the names.
+    context.after(() => one.close());
+    await play(one);
   });
 }
 

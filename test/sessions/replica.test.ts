@@ -121,6 +121,15 @@ test('an acknowledgment that reaches too far waits; what was sent is acknowledge
   assert.deepEqual(input.counts, { partials: 1, repeats: 0 });
 });
 
+test('an acknowledgment in steps leaves the client’s window as far as it was', () => {
+  const input = new ReplicaInput(1 << 20, 3);
+  assert.ok(input.arrive(packet({ sequence: 100, acknowledgment: 1000, window: 0 })));
+  const progress = { sendNext: 199, sendUnacknowledged: 10, receiveNext: 100 };
+  const frame = input.next(progress)?.frame ?? new Uint8Array(0);
+  const { acknowledgment, window } = value(decodePacket(frame)).segment;
+  assert.deepEqual([acknowledgment, window], [199, 101], '801 bytes in units of 8');
+});
+
 test('there is a bound', () => {
   const big = packet({ payload: new Uint8Array(1000) });
   const input = new ReplicaInput(2 * big.frame.length);
