@@ -14,11 +14,16 @@ interface Pending {
 export class MirroredTimers {
   readonly #pending = new Map<number, Pending>();
   #made = 0;
+  /** The next that is due, while that is known. */
+  #next: Pending | undefined;
+  #known = true;
 
   set(dueUs: number, run: () => void): MirroredTimer {
     const number = ++this.#made;
-    this.#pending.set(number, { dueUs, number, run });
-    return { clear: () => void this.#pending.delete(number) };
+    const pending = { dueUs, number, run };
+    this.#pending.set(number, pending);
+    if (this.#known && (this.#next === undefined || dueUs < this.#next.dueUs)) this.#next = pending;
+    return { clear: () => this.#forget(number) };
   }
 
   /** When the next is due, µs; 0: there is none. */
@@ -30,14 +35,21 @@ export class MirroredTimers {
   take(nowUs: number): (() => void) | undefined {
     const first = this.#first();
     if (first === undefined || first.dueUs > nowUs) return undefined;
-    this.#pending.delete(first.number);
+    this.#forget(first.number);
     return first.run;
   }
 
+  #forget(number: number): void {
+    if (this.#pending.delete(number) && this.#next?.number === number) this.#known = false;
+  }
+
   #first(): Pending | undefined {
-    let first: Pending | undefined;
+    if (this.#known) return this.#next;
+    this.#next = undefined;
+    // In the order of their making: of those due together the first stays.
     for (const each of this.#pending.values())
-      if (first === undefined || each.dueUs < first.dueUs) first = each;
-    return first;
+      if (this.#next === undefined || each.dueUs < this.#next.dueUs) this.#next = each;
+    this.#known = true;
+    return this.#next;
   }
 }
