@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,4 +185,29 @@ test('the ends of connections: destroy is a FIN, with an error an RST, and a cli
     ],
   );
   assert.deepEqual(errors, ['ECONNRESET', 'ECONNRESET']);
+});
+
+test('Node’s HTTP server serves its connections', async () => {
+  let visitors = 0;
+  const http = createHttpServer((request, response) => {
+    response.sendDate = false;
+    let length = 0;
+    request.on('data', (bytes: Buffer) => {
+      length += bytes.length;
+    });
+    request.on('end', () => response.end(`${request.method} ${request.url} ${length} ${++visitors}`));
+  });
+  const program: Program = (_server, socket) => void http.emit('connection', socket);
+  const get = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
+  const post = 'POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234';
+  const entries = [begin, open(1, 1_000_000), data(1, 1_000_001, get + post), data(1, 1_000_002, '56789')];
+  const [one, other] = [await replies(program, entries, 11), await replies(program, entries, 1 << 20)];
+  assert.match(said(one, 1), /^HTTP\/1\.1 200 OK\r\n.*GET \/a 0 1HTTP\/1\.1 200 OK.*POST \/b 10 2$/s);
+  assert.equal(
+    said(one, 1)
+      .replace(/ 1HTTP/, ' 3HTTP')
+      .replace(/2$/, '4'),
+    said(other, 1),
+  );
+  http.close();
 });
