@@ -110,10 +110,7 @@ export class Feed implements FeedOwner {
   /** The standby is there: it gets what was, and from now on what is. */
   mirrorTo(mirror: (entry: Uint8Array) => void): void {
     this.#mirror = mirror;
-    const { entries } = this.#log;
-    // An entry that is none says that it comes too late.
-    if (entries === undefined) mirror(new Uint8Array(0));
-    else for (const entry of entries) mirror(entry);
+    for (const message of this.#log.whole()) mirror(message);
   }
 
   unmirror(): void {
@@ -123,9 +120,12 @@ export class Feed implements FeedOwner {
   /** The leader's next entry. */
   follow(bytes: Uint8Array): void {
     if (this.#leads || this.#broken) return;
-    const entry = decodeFeedEntry(bytes);
-    if (entry === undefined || (this.#pipe?.unsentBytes ?? 0) > unsentBytesMax.follower) return this.#break();
-    this.#record(bytes, entry);
+    const received = this.#log.receive(bytes);
+    if (received.kind === 'known') return;
+    const entry = received.kind === 'next' ? decodeFeedEntry(received.entry) : undefined;
+    const isBehind = (this.#pipe?.unsentBytes ?? 0) > unsentBytesMax.follower;
+    if (received.kind === 'other' || entry === undefined || isBehind) return this.#break();
+    this.#record(received.entry, entry);
     if (entry.kind === 'open') {
       const connection = this.#unnumbered.get(entry.flow);
       if (connection !== undefined) this.#number(connection, entry.connection);
@@ -137,6 +137,12 @@ export class Feed implements FeedOwner {
     else if (entry.kind === 'end') connection.endedElsewhere();
     else if (entry.kind === 'taken') connection.takenElsewhere(entry.count);
     connection.site.wake();
+  }
+
+  /** The other relay leads from now on, and has all that is here. */
+  yield(): void {
+    this.#leads = false;
+    this.#mirror = undefined;
   }
 
   /** All entries of the leader are here: this relay is the leader. */
@@ -198,7 +204,7 @@ export class Feed implements FeedOwner {
     const timed = { ...entry, timeUs: Math.max(this.#nowUs(), this.#lastUs) } as FeedEntry;
     const bytes = encodeFeedEntry(timed);
     this.#record(bytes, timed);
-    this.#mirror?.(bytes);
+    this.#mirror?.(this.#log.newest(bytes));
   }
 
   /** For leader and follower: the entry counts, and goes to the program. */
