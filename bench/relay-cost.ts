@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inNamespace, ip } from '../test/namespace.ts';
 import { Scene } from '../test/sessions/scene.ts';
-import { build, linkOfActive, Process, services } from '../test/sessions/trial.ts';
+import { build, links, Process, services } from '../test/sessions/trial.ts';
 import { markdownTable } from './statistics.ts';
 
 inNamespace(import.meta.filename);
@@ -42,7 +42,8 @@ async function round(way: Way): Promise<Cost> {
   if (way === 'direct') return measure(direct, 8081);
   const place = `${direct} 8081`;
   if (way === 'alone') {
-    const active = new Process('active', 'relay.ts', 'active', services.ipv4, linkOfActive, place);
+    const paths = [links.active, links.standby];
+    const active = new Process('active', 'relay.ts', 'active', services.ipv4, ...paths, place);
     await active.report();
     const cost = await measure(services.ipv4, 7000);
     await active.kill();

@@ -17,7 +17,7 @@ const allowed: Record<string, { layers: readonly string[]; node: boolean; packag
   library: { layers: ['mirror', 'link', 'wire', 'api'], node: true, packages: [] },
   linux: { layers: ['wire'], node: true, packages: ['koffi'] },
   sessions: { layers: ['wire'], node: false, packages: [] },
-  relay: { layers: ['sessions', 'linux', 'wire'], node: true, packages: [] },
+  relay: { layers: ['sessions', 'mirror', 'link', 'linux', 'wire', 'api'], node: true, packages: [] },
   api: { layers: [], node: false, packages: [] },
   daemon: {
     layers: ['wire', 'engine', 'linux', 'api'],
@@ -29,7 +29,7 @@ const allowed: Record<string, { layers: readonly string[]; node: boolean; packag
 };
 
 /** Doors between layers that are opened lazily by a command (`understudy run` starts the daemon): `cli` only. */
-const lazyDoors: Record<string, readonly string[]> = { cli: ['daemon', 'lab'] };
+const lazyDoors: Record<string, readonly string[]> = { cli: ['daemon', 'lab', 'relay'] };
 
 const importPattern =
   /(?:^|\n)\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|\n\s*import\s*['"]([^'"]+)['"]/g;

@@ -1,8 +1,8 @@
 /**
  * Takes the packets of one service off their way, by a netdev table on the LAN's interface: what arrives for it goes to
- * the `gate` device before the kernel's TCP sees it; what leaves goes to the `sink` device, wholly while this machine is
- * a replica, only unmarked FIN and RST while it speaks. Swallowed, not dropped: a drop is an error to TCP, which then
- * believes that nothing was sent. When the devices are gone with their process, so is what would have gone there.
+ * the `gate` device before the kernel's TCP sees it; what leaves is swallowed, wholly while this machine is a replica, only
+ * unmarked FIN and RST while it speaks. Swallowed, not dropped: a drop is an error to TCP, which then believes that nothing
+ * was sent. The table stays when its process dies: then what arrives is lost with the device, and no farewell leaves.
  */
 import {
   type IpAddress,
@@ -21,19 +21,22 @@ import { NftablesSocket } from './nftables/socket.ts';
 export interface DiversionConfig {
   /** Of the table. */
   readonly name: string;
-  readonly interface: string;
-  readonly address: IpAddress;
+  /** Where packets for the service arrive: the LAN first, which answers leave by, and a waiting room's device. */
+  readonly interfaces: readonly [string, ...string[]];
+  readonly addresses: readonly IpAddress[];
   readonly port: number;
-  /** Device names. */
+  /** The device's name. */
   readonly gate: string;
-  readonly sink: string;
   /** Packets of sockets with this mark (SO_MARK) may say goodbye. */
   readonly farewellMark: number;
 }
 
 const arriving = 'arriving';
 const leaving = 'leaving';
-/** Before every fence's own chain on ingress; on egress after it, so that what is fenced is not swallowed. */
+/**
+ * On ingress behind the fence (-1000), which stops or forwards what is not ours now. On egress before it (1000): what a
+ * replica sends is swallowed; what we say while we speak is the fence's to judge.
+ */
 const priorities = { arriving: -20, leaving: 20 } as const;
 const etherTypes = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 const tcp = 6;
@@ -43,24 +46,29 @@ export class Diversion {
   readonly #config: DiversionConfig;
   readonly #table: change.Table;
   readonly #nftables: NftablesSocket = NftablesSocket.open();
-  readonly #sink: number;
 
   /** In force on return, with everything that leaves swallowed. Throws OperationError. */
   constructor(config: DiversionConfig) {
     this.#config = config;
     this.#table = { family: 'netdev', name: config.name };
-    this.#sink = interfaceIndex(config.sink);
     const gate = interfaceIndex(config.gate);
-    const device = config.interface;
+    const [lan] = config.interfaces;
     this.#nftables.commit([
-      // What an earlier process left leads to devices that died with it.
+      // What an earlier process left leads to a device that died with it.
       change.newTable(this.#table),
       change.deleteTable(this.#table),
       change.newTable(this.#table),
-      change.newChain(this.#table, arriving, { kind: 'ingress', device, priority: priorities.arriving }),
-      change.newChain(this.#table, leaving, { kind: 'egress', device, priority: priorities.leaving }),
-      change.newRule(this.#table, arriving, [...this.#ofService('destination'), ...rule.forward(gate)]),
-      this.#swallowAll(),
+      ...config.interfaces.flatMap((device, index) => {
+        const chain = `${arriving}${index}`;
+        return [
+          change.newChain(this.#table, chain, { kind: 'ingress', device, priority: priorities.arriving }),
+          ...this.#ofService('destination').map((match) =>
+            change.newRule(this.#table, chain, [...match, ...rule.forward(gate)]),
+          ),
+        ];
+      }),
+      change.newChain(this.#table, leaving, { kind: 'egress', device: lan, priority: priorities.leaving }),
+      ...this.#swallowAll(),
     ]);
   }
 
@@ -69,21 +77,23 @@ export class Diversion {
     const goodbye = Buffer.from([tcpFlag.fin | tcpFlag.rst]);
     this.#nftables.commit([
       change.flushChain(this.#table, leaving),
-      change.newRule(this.#table, leaving, [
-        ...this.#ofService('source'),
-        rule.payload('transport', flagsAt, 1),
-        rule.only(goodbye),
-        rule.is('unequal', Buffer.from([0])),
-        rule.meta('mark'),
-        rule.is('unequal', hostInt(this.#config.farewellMark)),
-        ...rule.forward(this.#sink),
-      ]),
+      ...this.#ofService('source').map((match) =>
+        change.newRule(this.#table, leaving, [
+          ...match,
+          rule.payload('transport', flagsAt, 1),
+          rule.only(goodbye),
+          rule.is('unequal', Buffer.from([0])),
+          rule.meta('mark'),
+          rule.is('unequal', hostInt(this.#config.farewellMark)),
+          ...rule.swallow(),
+        ]),
+      ),
     ]);
   }
 
   /** Everything that leaves is swallowed. */
   hush(): void {
-    this.#nftables.commit([change.flushChain(this.#table, leaving), this.#swallowAll()]);
+    this.#nftables.commit([change.flushChain(this.#table, leaving), ...this.#swallowAll()]);
   }
 
   /** Removes the table. */
@@ -92,29 +102,32 @@ export class Diversion {
     this.#nftables.close();
   }
 
-  #swallowAll(): change.NftablesRequest {
-    return change.newRule(this.#table, leaving, [...this.#ofService('source'), ...rule.forward(this.#sink)]);
+  #swallowAll(): change.NftablesRequest[] {
+    return this.#ofService('source').map((match) =>
+      change.newRule(this.#table, leaving, [...match, ...rule.swallow()]),
+    );
   }
 
-  /** The service's TCP packets, by the end of theirs that is the service. */
-  #ofService(end: 'source' | 'destination'): rule.Expression[] {
-    const { address, port } = this.#config;
-    const length = isIpv4(address) ? ipv4AddressLength : ipv6AddressLength;
-    const bytes = Buffer.alloc(length);
-    if (isIpv4(address)) writeIpv4(bytes, 0, address);
-    else writeIpv6(bytes, 0, address);
-    const addressesAt = isIpv4(address) ? 12 : 8;
+  /** The service's TCP packets, by the end of theirs that is the service: a rule's beginning for each address. */
+  #ofService(end: 'source' | 'destination'): rule.Expression[][] {
     const first = end === 'source';
-    return [
-      rule.meta('protocol'),
-      rule.is('equal', networkShort(isIpv4(address) ? etherTypes.ipv4 : etherTypes.ipv6)),
-      rule.payload('network', first ? addressesAt : addressesAt + length, length),
-      rule.is('equal', bytes),
-      rule.meta('l4proto'),
-      rule.is('equal', Buffer.from([tcp])),
-      rule.payload('transport', first ? 0 : 2, 2),
-      rule.is('equal', networkShort(port)),
-    ];
+    return this.#config.addresses.map((address) => {
+      const length = isIpv4(address) ? ipv4AddressLength : ipv6AddressLength;
+      const bytes = Buffer.alloc(length);
+      if (isIpv4(address)) writeIpv4(bytes, 0, address);
+      else writeIpv6(bytes, 0, address);
+      const addressesAt = isIpv4(address) ? 12 : 8;
+      return [
+        rule.meta('protocol'),
+        rule.is('equal', networkShort(isIpv4(address) ? etherTypes.ipv4 : etherTypes.ipv6)),
+        rule.payload('network', first ? addressesAt : addressesAt + length, length),
+        rule.is('equal', bytes),
+        rule.meta('l4proto'),
+        rule.is('equal', Buffer.from([tcp])),
+        rule.payload('transport', first ? 0 : 2, 2),
+        rule.is('equal', networkShort(this.#config.port)),
+      ];
+    });
   }
 }
 

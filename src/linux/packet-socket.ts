@@ -41,7 +41,7 @@ export class PacketSocket {
   readonly #outgoing: Messages = new Messages({ slots, data: frameMax });
 
   /**
-   * Hears every frame of the interface that passes `filter`. With `ignoreOutgoing` not those this machine sends. With
+   * Hears every frame of the interface that passes `filter`; `deaf`: none, it only sends. With `ignoreOutgoing` not those this machine sends. With
    * `stamped` the kernel says when each arrived, however late it is read.
    * Throws OperationError: ENODEV with the interfaces that exist, EPERM (CAP_NET_RAW).
    */
@@ -50,6 +50,7 @@ export class PacketSocket {
     filter?: SocketFilter;
     ignoreOutgoing?: boolean;
     stamped?: boolean;
+    deaf?: boolean;
   }): PacketSocket {
     const { stamped = false } = o;
     const index = interfaceIndex(o.interface);
@@ -67,7 +68,7 @@ export class PacketSocket {
     socket.option(SOL_SOCKET, SO_PRIORITY, interactive);
     const address = Buffer.alloc(20); // struct sockaddr_ll
     address.writeUInt16LE(AF_PACKET, 0);
-    address.writeUInt16BE(ETH_P_ALL, 2);
+    address.writeUInt16BE(o.deaf === true ? 0 : ETH_P_ALL, 2);
     address.writeInt32LE(index, 4);
     socket.bind(address, address.length);
     return new PacketSocket(socket.fd, index, o.interface, stamped);

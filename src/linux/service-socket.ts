@@ -2,13 +2,15 @@
  * TCP sockets of a service, driven by a loop of our own: listening at an address, connections with part reads and part
  * writes, and what the kernel says of them (tcp(7), `struct tcp_info`). Descriptors are non-blocking.
  */
-import { formatIp, type IpAddress } from '../wire/address.ts';
+import { formatIp, type IpAddress, isIpv4 } from '../wire/address.ts';
 import { EAGAIN, EINPROGRESS, EINTR, ENAMETOOLONG } from './errno.ts';
 import { closeDescriptor, lastErrno, native, pinned } from './ffi.ts';
 import {
   addressLength,
   Construction,
   familyOf,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
   readPort,
   readSocketAddress,
   SO_REUSEADDR,
@@ -20,11 +22,17 @@ import {
 
 const AF_UNIX = 1;
 const SO_LINGER = 13;
+const SO_ERROR = 4;
+const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
+const IP_FREEBIND = 15;
+const IPV6_FREEBIND = 78;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const TCP_WINDOW_CLAMP = 10;
 const TCP_INFO = 11;
 const TCP_USER_TIMEOUT = 18;
+const TCP_REPAIR = 19;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_WR = 1;
 const SOCK_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
@@ -75,8 +83,8 @@ export class ServiceListener {
   /** The port it got, where 0 was asked for. */
   readonly port: number;
 
-  /** Throws OperationError: EADDRINUSE, EADDRNOTAVAIL. */
-  static open(o: SocketEnd & { readonly backlog: number }): ServiceListener {
+  /** `early`: the address may come later. Throws OperationError: EADDRINUSE, EADDRNOTAVAIL. */
+  static open(o: SocketEnd & { readonly backlog: number; readonly early?: boolean }): ServiceListener {
     const socket = new Construction({
       operation: 'listen for TCP connections',
       subject: `${formatIp(o.address)} port ${o.port}`,
@@ -84,6 +92,7 @@ export class ServiceListener {
       type: SOCK_STREAM,
     });
     socket.option(SOL_SOCKET, SO_REUSEADDR, 1);
+    if (o.early === true) bindEarly(socket, o.address);
     const address = Buffer.alloc(addressLength);
     socket.bind(address, writeSocketAddress(address, 0, o.address, o.port));
     if (listen(socket.fd, o.backlog) !== 0) socket.fail(lastErrno());
@@ -151,8 +160,8 @@ export class ServiceSocket {
     return new ServiceSocket(socket.fd);
   }
 
-  /** Begins to connect; it becomes writable when that succeeded or failed. Throws OperationError. */
-  static connect(to: SocketEnd): ServiceSocket {
+  /** Begins to connect, from `from`; it becomes writable when that succeeded or failed. Throws OperationError. */
+  static connect(to: SocketEnd, from?: IpAddress): ServiceSocket {
     const socket = new Construction({
       operation: 'open TCP connection',
       subject: `${formatIp(to.address)} port ${to.port}`,
@@ -160,6 +169,10 @@ export class ServiceSocket {
       type: SOCK_STREAM,
     });
     const address = Buffer.alloc(addressLength);
+    if (from !== undefined) {
+      bindEarly(socket, from);
+      socket.bind(address, writeSocketAddress(address, 0, from, 0));
+    }
     if (connect(socket.fd, address, writeSocketAddress(address, 0, to.address, to.port)) !== 0) {
       const errno = lastErrno();
       if (errno !== EINPROGRESS) socket.fail(errno);
@@ -190,9 +203,24 @@ export class ServiceSocket {
     return setOption(this.fd, SOL_SOCKET, SO_MARK, value);
   }
 
+  /** It is ready to take so much more than it read, bytes, whatever the kernel thought of it before. 0 or the error number. */
+  takeAtLeast(bytes: number): number {
+    return (
+      setOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes) ||
+      setOption(this.fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, bytes)
+    );
+  }
+
   /** Data that stays unacknowledged for so long ends the connection; looked at when TCP sends it again. 0 or the error number. */
   giveUpAfter(ms: number): number {
     return setOption(this.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+  }
+
+  /** Why it could not connect, once: an error number; 0: it did. */
+  failure(): number {
+    informationLength.writeUInt32LE(4, 0);
+    if (getsockopt(this.fd, SOL_SOCKET, SO_ERROR, information, informationLength) !== 0) return lastErrno();
+    return information.readInt32LE(0);
   }
 
   /** Nothing more is written: a FIN follows what is. */
@@ -232,6 +260,12 @@ export class ServiceSocket {
     setOption(this.fd, SOL_SOCKET, SO_LINGER, atOnce);
     closeDescriptor(this.fd);
   }
+
+  /** Ends the connection without a word: the other end does not hear of it (TCP_REPAIR, CAP_NET_ADMIN). */
+  vanish(): void {
+    setOption(this.fd, IPPROTO_TCP, TCP_REPAIR, 1);
+    closeDescriptor(this.fd);
+  }
 }
 
 /** `struct sockaddr_un`, or undefined when the path is too long for it. */
@@ -242,6 +276,11 @@ export function unixAddress(path: string): Uint8Array | undefined {
   address.writeUInt16LE(AF_UNIX, 0);
   name.copy(address, 2);
   return address;
+}
+
+function bindEarly(socket: Construction, address: IpAddress): void {
+  if (isIpv4(address)) socket.option(IPPROTO_IP, IP_FREEBIND, 1);
+  else socket.option(IPPROTO_IPV6, IPV6_FREEBIND, 1);
 }
 
 /**

@@ -32,6 +32,8 @@ const requestsPerSend = 128;
 interface Target {
   readonly protocol: typeof IPPROTO_TCP | typeof IPPROTO_UDP;
   readonly localAddress: IpAddress;
+  /** Whether one with this local port is meant. */
+  readonly isMeant: (port: number) => boolean;
 }
 
 interface Found {
@@ -40,11 +42,14 @@ interface Found {
 }
 
 /**
- * Destroys every TCP socket but listeners whose local address this is, IPv4 addresses of IPv6 sockets included.
- * Returns how many. Throws OperationError, with EOPNOTSUPP where the kernel has no CONFIG_INET_DIAG_DESTROY.
+ * Destroys every TCP socket but listeners whose local address this is, IPv4 addresses of IPv6 sockets included; of some
+ * ports only where `isMeant` says which. Returns how many. Throws OperationError, with EOPNOTSUPP where the kernel has no CONFIG_INET_DIAG_DESTROY.
  */
-export function destroyTcpSockets(localAddress: IpAddress): number {
-  return destroySockets({ protocol: IPPROTO_TCP, localAddress });
+export function destroyTcpSockets(
+  localAddress: IpAddress,
+  isMeant: (port: number) => boolean = () => true,
+): number {
+  return destroySockets({ protocol: IPPROTO_TCP, localAddress, isMeant });
 }
 
 /**
@@ -54,7 +59,7 @@ export function destroyTcpSockets(localAddress: IpAddress): number {
  * `destroyTcpSockets`; ENOENT where the kernel has no CONFIG_INET_UDP_DIAG.
  */
 export function destroyUdpSockets(localAddress: IpAddress): number {
-  return destroySockets({ protocol: IPPROTO_UDP, localAddress });
+  return destroySockets({ protocol: IPPROTO_UDP, localAddress, isMeant: () => true });
 }
 
 function destroySockets(target: Target): number {
@@ -80,6 +85,7 @@ function list(socket: NetlinkSocket, family: number, target: Target): Found[] {
     (messages) => {
       if (!isLocal(messages, target.localAddress)) return undefined;
       const start = messages.start + identityOffset;
+      if (!target.isMeant(messages.bytes.readUInt16BE(start))) return undefined;
       return { family, identity: Buffer.from(messages.bytes.subarray(start, start + identityLength)) };
     },
   );

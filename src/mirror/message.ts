@@ -30,6 +30,7 @@ export const MessageType = {
   ping: 10,
   pong: 11,
   leave: 12,
+  piece: 13,
 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
@@ -107,7 +108,9 @@ export type Message =
       readonly head: number;
       readonly counts: boolean;
     }
-  | { readonly type: typeof MessageType.leave };
+  | { readonly type: typeof MessageType.leave }
+  /** The next bytes of another stream, which has this connection to itself: the sessions' (`src/relay`). */
+  | { readonly type: typeof MessageType.piece; readonly bytes: Uint8Array };
 
 export type MessageReason = 'unknownType' | 'short' | 'trailing' | 'badValue';
 
@@ -155,6 +158,9 @@ export function encodeMessage(message: Message): Uint8Array {
         .u8(message.counts ? 1 : 0);
       break;
     case MessageType.leave:
+      break;
+    case MessageType.piece:
+      into.bytes(message.bytes);
       break;
   }
   return into.take();
@@ -209,6 +215,8 @@ function readMessage(type: number, from: FieldReader): Message | 'badValue' | un
     }
     case MessageType.leave:
       return { type };
+    case MessageType.piece:
+      return { type, bytes: from.rest() };
     default:
       return undefined;
   }

@@ -4,12 +4,14 @@
  */
 import type { Word } from './channel.ts';
 
+type Say = Exclude<Word, { kind: 'role' }>;
+
 /** Handshakes that never became connections stay in the list until then. */
 const mirroredMax = 65_536;
 
 export class Agreements {
   readonly #mirrored = new Set<string>();
-  readonly #words = new Map<string, Word>();
+  readonly #words = new Map<string, Say>();
   /** Since when a connection waits for the standby's word, µs. */
   readonly #waiting = new Map<string, number>();
   /** The standby has the beginning of these, and they go on without it. */
@@ -33,7 +35,7 @@ export class Agreements {
     return this.#mirrored.has(flow);
   }
 
-  heard(word: Word): void {
+  heard(word: Say): void {
     if (word.kind !== 'finished') this.goAlone(word.flow);
     else if (this.#mirrored.has(word.flow)) this.#words.set(word.flow, word);
   }
@@ -69,8 +71,13 @@ export class Agreements {
   }
 
   /** What the replica said at its end. */
-  word(flow: string): Word | undefined {
+  word(flow: string): Say | undefined {
     return this.#words.get(flow);
+  }
+
+  /** All that are mirrored now. */
+  mirrored(): ReadonlySet<string> {
+    return new Set(this.#mirrored);
   }
 
   /** It is over. */

@@ -1,7 +1,6 @@
 /**
- * What the two machines tell each other of output: the active what it is about to say (`said`), the standby how many of
- * these it has (`had`), the active which connections it goes on with alone (`alone`) and which of these are over (`over`).
- * They travel as words of the channel, in order with its records: a connection's handshake is there before.
+ * What the two machines tell each other of output: the active what it is about to say (`said`), and which connections it goes on with alone (`alone`) and which of these are over (`over`).
+ * They travel in order with the packets: a connection's handshake is there before.
  */
 
 import type { Commitment } from '../sessions/output.ts';
@@ -10,25 +9,16 @@ import { readU32, writeU32 } from '../wire/big-endian.ts';
 
 export type OutputWord =
   | { readonly kind: 'said'; readonly flow: FlowKey; readonly commitment: Commitment }
-  /** Modulo 2^32, since the channel began. */
-  | { readonly kind: 'had'; readonly count: number }
   | { readonly kind: 'alone' | 'over'; readonly flow: FlowKey }
   /** An entry of the feed (`wire/feed.ts`). */
   | { readonly kind: 'fed'; readonly entry: Uint8Array };
 
-/** Unlike the first byte of JSON. */
-const kinds = { said: 1, had: 2, alone: 3, over: 4, fed: 5 } as const;
+const kinds = { said: 1, alone: 3, over: 4, fed: 5 } as const;
 const saidLength = 17;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export function encodeOutputWord(word: OutputWord): Uint8Array {
-  if (word.kind === 'had') {
-    const bytes = new Uint8Array(5);
-    bytes[0] = kinds.had;
-    writeU32(bytes, 1, word.count);
-    return bytes;
-  }
   if (word.kind === 'fed') {
     const bytes = new Uint8Array(1 + word.entry.length);
     bytes[0] = kinds.fed;
@@ -53,7 +43,6 @@ export function encodeOutputWord(word: OutputWord): Uint8Array {
 /** Undefined for what is none of these words. */
 export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
   const kind = bytes[0];
-  if (kind === kinds.had) return bytes.length === 5 ? { kind: 'had', count: readU32(bytes, 1) } : undefined;
   if (kind === kinds.alone || kind === kinds.over)
     return { kind: kind === kinds.alone ? 'alone' : 'over', flow: decoder.decode(bytes.subarray(1)) };
   if (kind === kinds.fed) return { kind: 'fed', entry: bytes.subarray(1) };
@@ -69,31 +58,25 @@ export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
   };
 }
 
-/** The active's commitments that the standby has not said to have. */
+/** The active's commitments that the standby does not have yet. */
 export class Commitments {
-  /** In the order in which they were said: what is done when it has them. */
-  #open: (() => void)[] = [];
-  #said = 0;
-  #had = 0;
+  /** In the order in which they were said: the messages' numbers, and what is done when the standby has them. */
+  #open: { readonly number: number; readonly had: () => void }[] = [];
 
   /** After it was sent. */
-  said(whenHad: () => void): void {
-    this.#said++;
-    this.#open.push(whenHad);
+  said(number: number, had: () => void): void {
+    this.#open.push({ number, had });
   }
 
-  /** The standby has the first `count` of all, modulo 2^32. A count that cannot be is passed over. */
+  /** The standby has the first `count` messages. */
   had(count: number): void {
-    const more = (count - this.#had) >>> 0;
-    if (more > this.#said - this.#had) return;
-    this.#had += more;
-    for (const cleared of this.#open.splice(0, more)) cleared();
+    const more = this.#open.findIndex(({ number }) => number > count);
+    if (this.#open.length === 0 || more === 0) return;
+    for (const { had } of this.#open.splice(0, more < 0 ? this.#open.length : more)) had();
   }
 
-  /** Another channel: counts begin anew, and nobody will ask for what is open. */
+  /** The two begin anew: nobody will ask for what is open. */
   reset(): void {
     this.#open = [];
-    this.#said = 0;
-    this.#had = 0;
   }
 }

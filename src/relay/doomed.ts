@@ -37,6 +37,10 @@ export class DoomedConnections {
     return this.#doomed.size;
   }
 
+  has(flow: FlowKey): boolean {
+    return this.#doomed.has(flow);
+  }
+
   /** Clients that were told. */
   get reset(): number {
     return this.#reset;
@@ -54,6 +58,10 @@ export class DoomedConnections {
 
   forget(flow: FlowKey): void {
     this.#doomed.delete(flow);
+  }
+
+  clear(): void {
+    this.#doomed.clear();
   }
 
   /** A packet of the client, no SYN. False: not of these. */

@@ -1,15 +1,18 @@
 /** A connection as the standby rebuilds it: first a handshake, then a kernel socket that mirrored packets drive. */
 import { setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
 import type { SocketPlan } from '../sessions/handshake.ts';
-import type { ComparedOutput } from '../sessions/output.ts';
+import type { SharedOutput } from '../sessions/output.ts';
 import type { Packet } from '../sessions/packet.ts';
 import { type Progress, ReplicaInput } from '../sessions/replica.ts';
 import { add, isAfter, latest } from '../sessions/sequence.ts';
 import { decodeTcpOptions } from '../wire/tcp-options.ts';
 import type { Session } from './session.ts';
 
+/** A connection whose output both machines have a part in. */
+export type SharedSession = Session<SharedOutput>;
+
 export class ReplicaFlow {
-  readonly session: Session<ComparedOutput>;
+  readonly session: SharedSession;
   readonly input: ReplicaInput;
   readonly plan: SocketPlan;
   /** The last packet from the client: where and how it is reached. */
@@ -17,7 +20,7 @@ export class ReplicaFlow {
   /** The active's newest clock reading that the client has returned. */
   #echo: number | undefined;
 
-  constructor(plan: SocketPlan, session: Session<ComparedOutput>, first: Packet, bytesMax: number) {
+  constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number) {
     this.plan = plan;
     this.session = session;
     this.input = new ReplicaInput(bytesMax, plan.windowScale?.theirs);
@@ -46,6 +49,11 @@ export class ReplicaFlow {
       sendUnacknowledged: unacknowledged,
       receiveNext: add(receiveSequence, received),
     };
+  }
+
+  /** The client has said something. */
+  get spoken(): boolean {
+    return this.progress().receiveNext !== this.plan.receiveSequence;
   }
 
   /** The clock must not show less than the client has seen: it would drop what we say (RFC 7323 §5). */

@@ -1,99 +1,64 @@
 /**
- * One machine's part in a mirrored service: devices, gate or replica, the service's sockets and programs, in one loop that
- * nothing in it blocks. The active takes packets in, has them committed, delivers them, and answers; the standby rebuilds
- * each connection from its handshake and runs the same programs on the same bytes, unheard, until it takes over.
+ * One machine's part in a mirrored service: gate or replicas, the service's sockets and programs, in one loop that nothing
+ * in it blocks. The active takes packets in, has them committed, delivers them, and answers; the standby rebuilds each
+ * connection from its handshake and runs the same programs on the same bytes, unheard. Either becomes the other when it is
+ * told to, and connections that both have go on.
  */
+import { randomBytes } from 'node:crypto';
 import { monotonicUs } from '../linux/clock.ts';
 import { Diversion } from '../linux/diversion.ts';
-import { EPOLLIN, EPOLLOUT } from '../linux/epoll.ts';
+import { EPOLLIN } from '../linux/epoll.ts';
 import { interfaceMac } from '../linux/interfaces.ts';
-import { announcedWindowScale, ServiceListener, ServiceSocket } from '../linux/service-socket.ts';
-import { Tun } from '../linux/tun.ts';
-import { Gate } from '../sessions/gate.ts';
-import { type Commitment, HeldOutput } from '../sessions/output.ts';
-import { decodePacket, flowKey, offloadHeaderLength } from '../sessions/packet.ts';
-import { formatIp, type IpAddress, type MacAddress, parseIp, writeMac } from '../wire/address.ts';
+import { PacketSocket } from '../linux/packet-socket.ts';
+import { announcedWindowScale } from '../linux/service-socket.ts';
+import { destroyTcpSockets } from '../linux/sockdiag.ts';
+import type { Tun } from '../linux/tun.ts';
+import type { Commitment } from '../sessions/output.ts';
+import { decodePacket, offloadHeaderLength, type Packet } from '../sessions/packet.ts';
+import { refusalFrame } from '../sessions/refusal.ts';
+import { type IpAddress, isIpv4, type MacAddress, parseIp, writeMac } from '../wire/address.ts';
 import { tcpFlag } from '../wire/tcp.ts';
-import { Agreements } from './agreements.ts';
-import {
-  type ChannelEvents,
-  type CommitChannel,
-  decodeGreeting,
-  decodeWord,
-  encodeGreeting,
-  encodeWord,
-  StreamChannel,
-  type Word,
-} from './channel.ts';
-import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
+import { Accepted } from './accepted.ts';
+import { type Kept, keptMax, type Word } from './channel.ts';
+import type { OutputWord } from './commitments.ts';
+import { openGate } from './devices.ts';
+import { EarlyFrames } from './early.ts';
 import type { Feed } from './feed/feed.ts';
+import type { SharedSession } from './flow.ts';
+import { Openings } from './openings.ts';
+import { Partner, type PartnerConfig } from './partner.ts';
 import type { Programs } from './program.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
-import { Session } from './session.ts';
+import type { MachineCounts, MachineReport } from './report.ts';
 
 export interface MachineConfig {
-  readonly role: 'active' | 'standby';
-  readonly interface: string;
-  readonly address: IpAddress;
+  /** Of the nftables table, and of the TAP device. */
+  readonly names: { readonly table: string; readonly gate: string };
+  /** The LAN, and other devices on which packets for the service arrive. */
+  readonly interfaces: readonly [string, ...string[]];
+  readonly addresses: readonly IpAddress[];
   readonly port: number;
-  /** Where the active waits for the standby: its address on the link. */
-  readonly channel: { readonly address: IpAddress; readonly port: number };
+  readonly partner: PartnerConfig;
   readonly program: Programs;
   /** Where `program` comes from when connections share a program: then it is mirrored as a whole. */
   readonly feed?: Feed;
   /** How long the end of a connection waits for its replica's, ms. */
   readonly farewellPatienceMs?: number;
-  /** Told of each connection that does not survive although both machines had it from its beginning. */
-  readonly notice?: (notice: SessionNotice) => void;
+  readonly report: (report: MachineReport) => void;
+  /** After every turn of the loop: some 50 times a second at least. */
+  readonly turned?: (nowUs: number) => void;
 }
 
-/** On the active. `overdue`: its replica did not come to its end in time, and it was closed without it. */
-export interface SessionNotice {
-  readonly kind: 'diverged' | 'lost' | 'overdue';
-  readonly flow: string;
-  /** What both had said until then, bytes. */
-  readonly offset: number;
-}
-
-/** In numbers, for whoever watches. */
-export interface MachineCounts {
-  /** A shared program is there, and was fed everything. True without one. */
-  readonly healthy: boolean;
-  /** New connections are known to both machines. */
-  readonly mirroring: boolean;
-  /** Connections that this machine has a socket of. */
-  readonly sessions: number;
-  /** Of these, those that both machines have from their beginning. */
-  readonly survivable: number;
-  /** Replicas given up, because their packets found no room or their socket could not be made. */
-  readonly lost: number;
-  /** Connections whose two programs said different things. */
-  readonly diverged: number;
-  /** Connections that were closed without their replica, which did not come to its end in time. */
-  readonly overdue: number;
-  /** On the standby: connections known not to survive; and clients that were told so after the takeover. */
-  readonly doomed: number;
-  readonly reset: number;
-  /** Packets sent to the standby, and turned away because too many waited. */
-  readonly committed: number;
-  readonly dropped: number;
-  /** See `ReplicaInput`. */
-  readonly partials: number;
-  readonly repeats: number;
-}
-
-const gateName = 'ussgate';
-const sinkName = 'usssink';
 const farewellMark = 0x0055_5365;
-const heldBytesMax = 64 << 20;
 const frameBytesMax = offloadHeaderLength + 14 + 65_575;
-const framesPerTurn = 256;
-const backlog = 1024;
-/** A standby that has lost its power closes nothing; until it is given up no packet reaches the service. */
-const standbyPatienceMs = 300;
+const framesPerTurn = 64;
+/** Of connections that ended: what their clients say late is nobody's mistake. */
+const endedMax = 16_384;
 /** Longer than the failure of a backend takes to be noticed. */
 const farewellPatienceMsDefault = 5000;
+/** How long a new active that is not sure waits for the word of the one before. */
+const doubtUs = 200_000;
 /** While replicas wait for themselves: their kernel sends by timers too. */
 const stalledUs = 500;
 const idleUs = 20_000;
@@ -102,75 +67,119 @@ export class Machine {
   readonly #config: MachineConfig;
   readonly #readiness = new Readiness();
   readonly #gateDevice: Tun;
-  readonly #sinkDevice: Tun;
   readonly #gateMac: MacAddress;
+  readonly #early: EarlyFrames;
+  readonly #lanMac: MacAddress;
+  readonly #voice: PacketSocket;
   readonly #diversion: Diversion;
-  readonly #gate: Gate;
+  readonly #partner: Partner;
   readonly #replicas: Replicas;
-  readonly #sessions = new Map<string, Session<HeldOutput>>();
-  readonly #commitments = new Commitments();
-  /** The active's words that are here, and those that it knows to be here. */
-  #heard = 0;
-  #heardTold = 0;
-  #overdue = 0;
-  readonly #agreements = new Agreements();
-  /** Commits before this channel's first. */
-  #committedBefore = 0;
+  readonly #openings = new Openings();
+  readonly #accepted: Accepted;
+  readonly #ended = new Set<string>();
   readonly #frame = Buffer.alloc(frameBytesMax);
+  readonly #windowScale: number;
+  /** What the other machine said of connections since it yielded. */
+  readonly #words = new Map<string, Word>();
+  #lost = 0;
   #diverged = 0;
-  readonly #scrap = Buffer.alloc(64);
-  readonly #listener: ServiceListener;
-  #channel: CommitChannel | undefined;
-  #speaks: boolean;
+  #overdue = 0;
+  #refused = 0;
+  #speaks = false;
+  /** The role is ours, and it is not sure yet that all is here. */
+  #doubtfulUntilUs: number | undefined;
   #running = true;
-  #mirroring = false;
 
-  /** The service's address must be on this machine. Throws OperationError. */
+  /** A standby. The service's addresses must be on this machine. Throws OperationError. */
   constructor(config: MachineConfig) {
     this.#config = config;
-    this.#speaks = config.role === 'active';
-    this.#gate = new Gate('alone', heldBytesMax);
-    this.#gateDevice = Tun.open({ name: gateName, kind: 'tap', vnetHeader: true });
-    this.#sinkDevice = Tun.open({ name: sinkName, kind: 'tap', vnetHeader: true });
-    this.#gateMac = interfaceMac(gateName);
-    this.#diversion = new Diversion({
-      name: 'understudy-sessions',
-      interface: config.interface,
-      address: config.address,
-      port: config.port,
-      gate: gateName,
-      sink: sinkName,
-      farewellMark,
+    const { gate, table } = config.names;
+    const [lan] = config.interfaces;
+    this.#gateDevice = openGate(gate);
+    this.#gateMac = interfaceMac(gate);
+    this.#lanMac = interfaceMac(lan);
+    this.#early = new EarlyFrames(config.interfaces.map((name) => interfaceMac(name)));
+    this.#voice = PacketSocket.open({ interface: lan, deaf: true });
+    this.#diversion = new Diversion({ ...config, name: table, gate, farewellMark });
+    // What an earlier process left would speak when we do. Its last words are swallowed by now.
+    for (const address of config.addresses) destroyTcpSockets(address, (port) => port === config.port);
+    const [first] = config.addresses;
+    const loopback = parseIp(first === undefined || isIpv4(first) ? '127.0.0.1' : '::1');
+    this.#windowScale = loopback === undefined ? 0 : announcedWindowScale(loopback);
+    this.#partner = new Partner(config.partner, this.#readiness, {
+      draw: (length) => randomBytes(length),
+      deliver: (frame) => this.#deliver(frame),
+      stray: (frame) => this.#arrive(frame),
+      mirrored: (frame) => this.#mirrored(frame),
+      output: (word) => this.#hearOfOutput(word),
+      hold: (flows) => {
+        this.#config.feed?.mirrorTo((entry) => this.#partner.sayOutput({ kind: 'fed', entry }));
+        if (this.#config.feed !== undefined)
+          for (const flow of this.#names) this.#session(flow)?.output.hold(0);
+        for (const [flow, offset] of flows) this.#session(flow)?.output.hold(offset);
+      },
+      word: (word) => this.#heard(word),
+      // Of what both had before, the other one knows nothing any more.
+      anew: () => {
+        if (!this.#speaks) this.#replicas.vanishAll();
+        this.#sayRole(this.#speaks ? 'active' : 'standby', []);
+      },
+      released: () => {
+        config.feed?.unmirror();
+        for (const flow of this.#names) this.#release(flow);
+      },
+      report: config.report,
     });
-    this.#listener = ServiceListener.open({ address: config.address, port: config.port, backlog });
     this.#replicas = new Replicas({
       program: config.program,
       readiness: this.#readiness,
-      inject: (frame) => this.#deliver(frame),
-      say: (word) => this.#say(word),
+      commit: (flow, commitment) => this.#commit(flow, commitment),
+      inject: (frame) => this.#inject(frame),
+      say: (word) => this.#partner.say(word),
+      mayClose: (session) => this.#mayClose(session),
+      ended: (flow) => this.#over(flow),
       farewellMark,
     });
-    if (this.#speaks) this.#diversion.speak();
+    this.#accepted = new Accepted({
+      ...config,
+      readiness: this.#readiness,
+      farewellMark,
+      leads: () => this.#speaks,
+      commit: (flow, commitment) => this.#commit(flow, commitment),
+      mayClose: (session) => this.#mayClose(session),
+      wake: (flow) => this.#remind(flow),
+      ended: (flow) => this.#over(flow),
+    });
   }
 
   get counts(): MachineCounts {
-    const { survivable: replicas, ...others } = this.#replicas.counts;
-    const { committed, dropped } = this.#gate.counts;
-    const mirrored = [...this.#sessions.keys()].filter((flow) => this.#agreements.isMirrored(flow)).length;
-    const sessions = this.#sessions.size + replicas;
-    const survivable = replicas + mirrored;
-    const diverged = this.#diverged + others.diverged;
+    const { replicas, lost, diverged, ...others } = this.#replicas.counts;
+    const { agreements } = this.#partner;
+    const mirrored = this.#speaks
+      ? this.#names.filter((flow) => agreements.isMirrored(flow)).length
+      : replicas;
     return {
-      healthy: this.#config.feed?.healthy ?? true,
-      mirroring: this.#mirroring,
-      sessions,
-      survivable,
-      committed,
-      dropped,
+      role: this.#speaks ? 'active' : 'standby',
+      ...this.#partner.counts,
       ...others,
-      diverged,
+      sessions: this.#accepted.size + replicas,
+      replicas,
+      survivable: mirrored,
+      lost: lost + this.#lost,
+      diverged: diverged + this.#diverged,
       overdue: this.#overdue,
+      refused: this.#refused,
+      healthy: this.#config.feed?.healthy ?? true,
     };
+  }
+
+  /** Of all connections. */
+  get #names(): readonly string[] {
+    return [...this.#accepted.names, ...this.#replicas.names];
+  }
+
+  #session(flow: string): SharedSession | undefined {
+    return this.#accepted.get(flow) ?? this.#replicas.session(flow);
   }
 
   /** Calls `ready` when the descriptor can be read. */
@@ -178,169 +187,200 @@ export class Machine {
     this.#readiness.watch(fd, EPOLLIN, ready);
   }
 
-  stop(): void {
-    this.#running = false;
-  }
-
   run(): void {
     this.watch(this.#gateDevice.fd, () => this.#arriving());
-    this.watch(this.#sinkDevice.fd, () => this.#swallow());
-    this.watch(this.#listener.fd, () => this.#accept());
-    this.#config.feed?.start(this.#readiness, this.#config.role === 'active');
-    this.#join();
+    this.#config.feed?.start(this.#readiness, this.#speaks);
     while (this.#running) {
       this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
       this.#replicas.turn();
-      this.#giveUpOverdue();
-      this.#flush();
+      const nowUs = monotonicUs();
+      if (this.#speaks) this.#giveUpOverdue(nowUs);
+      else if (this.#doubtfulUntilUs !== undefined) this.takeOver();
+      this.#partner.turn(nowUs);
+      this.#config.turned?.(nowUs);
     }
   }
 
   /**
-   * The other machine is gone: everything it committed is in, from here on this one speaks. Returns what a client that
-   * waits is poked with.
+   * Ends `run`. Nobody hears of it: a client whose connection the other machine has goes on there. `clean`: the table goes
+   * too; else it stays, and keeps the kernel's own words in.
    */
-  takeOver(mac: MacAddress): readonly Uint8Array[] {
+  stop(clean: boolean): void {
+    this.#running = false;
+    this.#diversion.hush();
+    this.#speaks = false;
+    for (const session of this.#accepted.takeAll()) session.vanish();
+    this.#replicas.vanishAll();
+    this.#accepted.close();
+    this.#sayRole('gone', []);
+    this.#partner.turn(monotonicUs());
+    if (clean) this.#diversion.remove();
+  }
+
+  /**
+   * The role is ours: what the other machine committed is in, and from here on this one speaks. One that cannot be sure to
+   * have all waits a moment for the other one, which may be yielding just now: then its last word says so. Idempotent.
+   */
+  takeOver(): void {
+    if (this.#speaks) return;
     // What arrived before the end counts: the other side delivered it.
-    const channel = this.#channel;
-    if (channel !== undefined) {
-      this.#receive(channel);
-      this.#detach(channel);
-    }
-    this.#replicas.keepClocks();
-    this.#diversion.speak();
+    this.#partner.receive();
+    const nowUs = monotonicUs();
+    const certain = this.#partner.holdsAll(nowUs);
+    const { replicas } = this.#replicas.counts;
+    this.#doubtfulUntilUs ??= nowUs + doubtUs;
+    if (!certain && replicas > 0 && this.#partner.met && nowUs < this.#doubtfulUntilUs) return;
+    this.#doubtfulUntilUs = undefined;
     this.#speaks = true;
+    if (certain) this.#replicas.keepClocks();
+    else this.#replicas.doomAll();
+    this.#diversion.speak();
+    this.#sayRole('active', []);
+    const kept = this.#partner.lead(monotonicUs());
     this.#config.feed?.lead();
     this.#replicas.lead();
-    return this.#replicas.pokes(mac);
+    this.#missing(kept);
+    const words = [...this.#words.values()];
+    this.#words.clear();
+    for (const word of words) this.#heard(word);
+    for (const frame of this.#early.take()) this.#arrive(frame);
+    this.#voice.sendBurst(this.#replicas.pokes(this.#lanMac));
+    this.#partner.turn(monotonicUs());
+    this.#config.report({ event: 'tookOver', sessions: replicas, reset: certain ? 0 : replicas });
   }
 
-  #join(): void {
-    const { role, channel } = this.#config;
-    if (role === 'active') {
-      const listener = ServiceListener.open({ ...channel, backlog: 1 });
-      this.watch(listener.fd, () => {
-        const accepted = listener.accept();
-        if (accepted === undefined) return;
-        accepted.socket.giveUpAfter(standbyPatienceMs);
-        this.#attach(new StreamChannel(accepted.socket));
-        const loopback = parseIp(formatIp(this.#config.address).includes(':') ? '::1' : '127.0.0.1');
-        if (loopback !== undefined)
-          this.#channel?.greet(encodeGreeting({ windowScale: announcedWindowScale(loopback) }));
-        this.#committedBefore = this.#gate.counts.committed;
-        this.#commitments.reset();
-        this.#gate.setMode('commit');
-        this.#mirroring = true;
-        this.#config.feed?.mirrorTo((entry) => this.#channel?.word(encodeOutputWord({ kind: 'fed', entry })));
-      });
+  /**
+   * The role is gone. Connections that the other machine has from their beginning become replicas of those there; all
+   * others end here without a word. Idempotent.
+   */
+  becomeStandby(): void {
+    this.#doubtfulUntilUs = undefined;
+    if (!this.#speaks) return;
+    this.#diversion.hush();
+    this.#speaks = false;
+    this.#partner.receive();
+    const mirrored = this.#partner.yield(monotonicUs());
+    this.#accepted.acceptWaiting();
+    this.#config.feed?.unmirror();
+    const before = this.#names;
+    const kept = before.filter((flow) => mirrored(flow) && this.#canKeep(flow)).slice(0, keptMax);
+    // Whoever completes these, both have them.
+    const opening = [...this.#openings.names, ...this.#replicas.opening].slice(0, keptMax - kept.length);
+    // Before what is said of the connections.
+    this.#sayRole(
+      'standby',
+      [...kept, ...opening].map((flow) => ({ flow, offset: this.#session(flow)?.output.said.offset ?? 0 })),
+    );
+    this.#keep(new Set(kept));
+    this.#replicas.inherit(this.#openings);
+    this.#partner.takeDeferred();
+    this.#partner.turn(monotonicUs());
+    const lost = before.length - kept.length;
+    this.#lost += lost;
+    this.#config.report({ event: 'stoodBy', sessions: kept.length, lost });
+  }
+
+  /** It is known where its numbers began. */
+  #canKeep(flow: string): boolean {
+    return this.#replicas.has(flow) || this.#openings.beginning(flow) !== undefined;
+  }
+
+  /** These go on as replicas, the others end without a word. */
+  #keep(kept: ReadonlySet<string>): void {
+    for (const flow of this.#replicas.names) if (!kept.has(flow)) this.#replicas.vanish(flow);
+    this.#replicas.follow();
+    for (const session of this.#accepted.takeAll()) {
+      const beginning = this.#openings.beginning(session.flow);
+      if (kept.has(session.flow) && beginning !== undefined) this.#replicas.adopt(session, beginning);
+      else session.vanish();
+    }
+  }
+
+  #sayRole(role: 'active' | 'standby' | 'gone', kept: readonly Kept[]): void {
+    this.#partner.say({ kind: 'role', role, windowScale: this.#windowScale, kept });
+  }
+
+  /** A packet that the other machine had first. */
+  #mirrored(frame: Uint8Array): void {
+    const packet = decodePacket(frame);
+    if (packet.ok) this.#replicas.arrive(packet.value, false);
+  }
+
+  #heard(word: Word): void {
+    if (word.kind === 'role') {
+      this.#replicas.scale(word.windowScale);
+      this.#words.clear();
+      if (!this.#speaks) return;
+      this.#missing(word.kept);
+      for (const flow of this.#names) this.#remind(flow);
       return;
     }
-    this.#attach(new StreamChannel(ServiceSocket.connect(channel)));
-  }
-
-  #attach(channel: CommitChannel): void {
-    if (this.#channel !== undefined) this.#detach(this.#channel);
-    this.#channel = channel;
-    this.watch(channel.fd, () => {
-      if (!this.#receive(channel)) this.#detach(channel);
-    });
-  }
-
-  #detach(channel: CommitChannel): void {
-    if (this.#channel !== channel) return;
-    this.#readiness.forget(channel.fd);
-    channel.close();
-    this.#channel = undefined;
-    this.#mirroring = false;
-    if (this.#config.role !== 'active') return;
-    this.#gate.setMode('alone');
-    this.#config.feed?.unmirror();
-    this.#agreements.forgetAll();
-    this.#commitments.reset();
-    for (const session of [...this.#sessions.values()]) this.#release(session);
-  }
-
-  #receive(channel: CommitChannel): boolean {
-    return channel.receive(this.#channelEvents);
-  }
-
-  readonly #channelEvents: ChannelEvents = {
-    greeted: (body) => {
-      this.#mirroring = true;
-      this.#replicas.greeted(decodeGreeting(body));
-    },
-    record: (frame) => {
-      const packet = decodePacket(frame);
-      if (packet.ok) this.#replicas.arrive(packet.value, false);
-    },
-    held: (count) => {
-      this.#gate.committed(this.#committedBefore + count);
-    },
-    word: (body) => {
-      const output = decodeOutputWord(body);
-      const word = output === undefined ? decodeWord(body) : undefined;
-      if (output !== undefined) this.#hearOfOutput(output);
-      else if (word !== undefined) this.#hear(word);
-    },
-  };
-
-  #hear(word: Word): void {
-    const mirrored = this.#agreements.isMirrored(word.flow);
-    this.#agreements.heard(word);
-    const session = this.#sessions.get(word.flow);
-    if (word.kind !== 'finished' && mirrored) {
-      if (word.kind === 'diverged') this.#diverged++;
-      this.#config.notice?.({ kind: word.kind, flow: word.flow, offset: word.offset });
-      if (session !== undefined) this.#release(session);
-    } else if (session !== undefined) this.#progress(session);
+    const { kind, flow, offset } = word;
+    if (!this.#speaks) {
+      if (kind === 'lost') this.#replicas.vanish(flow);
+      // Said by one that has yielded already: it counts when we have taken over.
+      else this.#words.set(flow, word);
+      return;
+    }
+    const { agreements } = this.#partner;
+    const mirrored = agreements.isMirrored(flow);
+    agreements.heard(word);
+    if (kind === 'finished' || !mirrored) return this.#remind(flow);
+    if (kind === 'diverged') this.#diverged++;
+    this.#config.report({ event: kind, flow, offset });
+    this.#release(flow);
   }
 
   #hearOfOutput(word: OutputWord): void {
     if (word.kind === 'fed') this.#config.feed?.follow(word.entry);
-    else if (word.kind === 'had') this.#commitments.had(word.count);
-    else if (word.kind === 'said') {
-      this.#heard++;
-      this.#replicas.said(word.flow, word.commitment);
-    } else this.#replicas.abandoned(word.flow, word.kind === 'over');
+    else if (word.kind === 'said') this.#replicas.said(word.flow, word.commitment);
+    else this.#replicas.abandoned(word.flow, word.kind === 'over');
   }
 
-  /** Tells the standby what `session` is about to say. False: it has no part in it. */
+  /** Tells the standby what a connection is about to say. False: it has no part in it. */
   #commit(flow: string, commitment: Commitment): boolean {
-    const channel = this.#channel;
     // What one connection of a shared program says tells of what others said before.
     const shared = this.#config.feed !== undefined;
-    if (channel === undefined || !(shared || this.#agreements.isMirrored(flow))) return false;
-    channel.word(encodeOutputWord({ kind: 'said', flow, commitment }));
-    this.#commitments.said(() => {
-      const session = this.#sessions.get(flow);
-      session?.output.clear(commitment.offset);
-      if (session !== undefined) this.#progress(session);
+    return this.#partner.commit(flow, shared, commitment, () => {
+      this.#session(flow)?.output.clear(commitment.offset);
+      this.#remind(flow);
     });
-    return true;
   }
 
   /** The standby has no part in this connection any more. */
-  #release(session: Session<HeldOutput>): void {
-    if (this.#config.feed === undefined || this.#channel === undefined) session.output.release();
-    this.#progress(session);
+  #release(flow: string): void {
+    if (this.#config.feed === undefined || !this.#partner.mirrors) this.#session(flow)?.output.release();
+    this.#remind(flow);
   }
 
   /** Connections whose replica does not come to its end are closed without it. */
-  #giveUpOverdue(): void {
+  #giveUpOverdue(nowUs: number): void {
+    const { agreements } = this.#partner;
     const patienceMs = this.#config.farewellPatienceMs ?? farewellPatienceMsDefault;
-    for (const flow of this.#agreements.overdue(monotonicUs() - patienceMs * 1000)) {
-      const session = this.#sessions.get(flow);
-      this.#agreements.goAlone(flow);
-      this.#channel?.word(encodeOutputWord({ kind: 'alone', flow }));
+    for (const flow of agreements.overdue(nowUs - patienceMs * 1000)) {
+      agreements.goAlone(flow);
+      this.#partner.sayOutput({ kind: 'alone', flow });
       this.#overdue++;
-      const offset = session?.output.said.offset ?? 0;
-      this.#config.notice?.({ kind: 'overdue', flow, offset });
-      if (session !== undefined) this.#release(session);
+      const { offset } = this.#session(flow)?.output.said ?? { offset: 0 };
+      this.#config.report({ event: 'overdue', flow, offset });
+      this.#release(flow);
     }
   }
 
-  #say(word: Word): void {
-    this.#channel?.word(encodeWord(word));
+  /** Connections that the other machine keeps a replica of, and that are not here, or went on without it, are over there. */
+  #missing(kept: readonly Kept[]): void {
+    const { agreements } = this.#partner;
+    for (const { flow } of kept) {
+      if (this.#replicas.expects(flow) && agreements.isMirrored(flow)) continue;
+      agreements.forget(flow);
+      this.#partner.say({ kind: 'lost', flow, offset: 0, digest: '' });
+    }
+  }
+
+  #remind(flow: string): void {
+    const session = this.#accepted.get(flow);
+    if (session !== undefined) this.#accepted.progress(session);
+    else this.#replicas.remind(flow);
   }
 
   /** Frames that the diversion took off the LAN. */
@@ -350,97 +390,70 @@ export class Machine {
       if (length < 0) break;
       this.#arrive(this.#frame.subarray(0, length));
     }
-    this.#act();
+    this.#partner.flush();
   }
 
   #arrive(view: Uint8Array): void {
     const peeked = decodePacket(view);
     // The kernel says things of its own into the device; what is no packet of the service is nobody's.
     if (!peeked.ok || peeked.value.destination.port !== this.#config.port) return;
-    if (!this.#speaks) return;
     const frame = Uint8Array.from(view);
-    if (this.#config.role === 'standby') {
+    if (!this.#speaks) return this.#early.keep(frame);
+    const { flow, segment } = peeked.value;
+    const isFirst = (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
+    const packet = decodePacket(frame);
+    if (!packet.ok) return;
+    if (isFirst || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
+    if (!isFirst && !this.#knows(flow)) return this.#refuse(packet.value);
+    if (isFirst) this.#ended.delete(flow);
+    this.#partner.arrive(frame, isFirst ? flow : undefined, monotonicUs());
+  }
+
+  #knows(flow: string): boolean {
+    if (this.#session(flow) !== undefined || this.#replicas.knows(flow)) return true;
+    return this.#openings.knows(flow) || this.#ended.has(flow);
+  }
+
+  /** Nobody here has this connection, which lived on the other machine alone: its client must not wait for ever. */
+  #refuse(packet: Packet): void {
+    const frame = refusalFrame(packet, this.#lanMac);
+    if (frame === undefined) return;
+    this.#refused++;
+    this.#voice.sendBurst([frame]);
+  }
+
+  /** The standby has it, or there is none. */
+  #deliver(frame: Uint8Array): void {
+    if (!this.#replicas.empty) {
       const packet = decodePacket(frame);
       if (packet.ok && this.#replicas.arrive(packet.value, true)) return;
     }
-    const { flow, segment } = peeked.value;
-    const isFirst = (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
-    if (isFirst && this.#gate.mode === 'commit') this.#agreements.begun(flow);
-    this.#gate.arrive(frame);
-  }
-
-  #act(): void {
-    for (const effect of this.#gate.takeEffects()) {
-      if (effect.kind === 'commit') this.#channel?.record(effect.frame);
-      else this.#deliver(effect.frame);
-    }
+    this.#inject(frame);
   }
 
   /** Lets the kernel receive a frame, addressed to the device. */
-  #deliver(frame: Uint8Array): void {
+  #inject(frame: Uint8Array): void {
     writeMac(frame, offloadHeaderLength, this.#gateMac);
     this.#gateDevice.write(frame, frame.length);
   }
 
-  #swallow(): void {
-    for (let turn = 0; turn < framesPerTurn; turn++) if (this.#sinkDevice.read(this.#scrap) < 0) return;
+  /** Whether the other machine has come to the same end, or has no say. */
+  #mayClose({ flow }: SharedSession): boolean {
+    if (this.#partner.consents(flow)) return true;
+    this.#partner.agreements.awaits(flow, monotonicUs());
+    return false;
   }
 
-  #accept(): void {
-    for (;;) {
-      const accepted = this.#listener.accept();
-      if (accepted === undefined) return;
-      const flow = flowKey(accepted.from, this.#config);
-      const readiness = this.#readiness;
-      const program = this.#config.program({
-        flow,
-        client: accepted.from,
-        readiness,
-        wake: () => this.#progress(session),
-      });
-      const output = new HeldOutput((commitment) => this.#commit(flow, commitment));
-      const session = new Session(flow, accepted.socket, program, output);
-      this.#sessions.set(flow, session);
-      readiness.watch(session.socket.fd, EPOLLIN, () => this.#progress(session));
-      this.#progress(session);
+  #over(flow: string): void {
+    const { agreements } = this.#partner;
+    if (this.#speaks && agreements.isAlone(flow)) this.#partner.sayOutput({ kind: 'over', flow });
+    agreements.forget(flow);
+    this.#openings.forget(flow);
+    this.#ended.add(flow);
+    if (this.#ended.size <= endedMax) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
     }
-  }
-
-  /** Lets a session of our own do what it can, and close when that is agreed. */
-  #progress(session: Session<HeldOutput>): void {
-    if (this.#sessions.get(session.flow) !== session) return;
-    session.pump();
-    const atEnd = session.broken || (session.finished && !session.finishing);
-    const mayClose = this.#agreements.mayClose(session.flow);
-    if (atEnd && !mayClose) this.#agreements.awaits(session.flow, monotonicUs());
-    if (session.broken && mayClose) return this.#end(session, true);
-    if (atEnd && mayClose) session.finish(farewellMark);
-    if (session.over) return this.#end(session, false);
-    this.#readiness.change(
-      session.socket.fd,
-      (session.reading ? EPOLLIN : 0) | (session.blocked ? EPOLLOUT : 0),
-    );
-  }
-
-  #end(session: Session<HeldOutput>, aborted: boolean): void {
-    const { flow, socket } = session;
-    this.#readiness.forget(socket.fd);
-    if (aborted) session.abort(farewellMark);
-    else session.close();
-    this.#sessions.delete(flow);
-    if (this.#agreements.isAlone(flow)) this.#channel?.word(encodeOutputWord({ kind: 'over', flow }));
-    this.#agreements.forget(flow);
-  }
-
-  #flush(): void {
-    this.#act();
-    const channel = this.#channel;
-    if (channel === undefined) return;
-    if (this.#heardTold !== this.#heard) {
-      this.#heardTold = this.#heard;
-      channel.word(encodeOutputWord({ kind: 'had', count: this.#heard >>> 0 }));
-    }
-    if (!channel.flush()) this.#detach(channel);
-    else this.#readiness.change(channel.fd, channel.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 }

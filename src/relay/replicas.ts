@@ -1,49 +1,41 @@
-/** The standby's table of connections: built from handshakes, driven by mirrored packets, compared with the active's words. */
+/**
+ * Connections that packets drive one by one: those that began on the other machine. While this one is the standby the packets
+ * are mirrored, and nobody hears the answers; after a takeover they come from the network, and the same sockets speak.
+ */
 import { monotonicUs } from '../linux/clock.ts';
 import { OperationError } from '../linux/errors.ts';
 import { ServiceSocket } from '../linux/service-socket.ts';
-import { openRepaired } from '../linux/tcp-repair.ts';
-import { Handshake, type SocketPlan } from '../sessions/handshake.ts';
-import { type Commitment, ComparedOutput } from '../sessions/output.ts';
+import { openRepaired, setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
+import type { SocketPlan } from '../sessions/handshake.ts';
+import { type Commitment, SharedOutput } from '../sessions/output.ts';
 import type { FlowKey, Packet } from '../sessions/packet.ts';
 import { pokeFrame } from '../sessions/poke.ts';
 import { add } from '../sessions/sequence.ts';
 import type { MacAddress } from '../wire/address.ts';
 import { tcpFlag } from '../wire/tcp.ts';
-import type { Greeting, Word } from './channel.ts';
+import type { Word } from './channel.ts';
 import { DoomedConnections } from './doomed.ts';
-import { ReplicaFlow } from './flow.ts';
+import { ReplicaFlow, type SharedSession } from './flow.ts';
+import { type Beginning, Openings } from './openings.ts';
 import type { Programs, Site } from './program.ts';
 import { Session } from './session.ts';
 
 export interface ReplicaOptions {
   readonly program: Programs;
   readonly readiness: Site['readiness'];
+  /** Leading: tells the other machine what a connection is about to say. See `SharedOutput`. */
+  readonly commit: (flow: FlowKey, commitment: Commitment) => boolean;
   /** Lets the kernel receive a frame. */
   readonly inject: (frame: Uint8Array) => void;
-  /** Tells the active. */
+  /** Tells the other machine. */
   readonly say: (word: Word) => void;
+  /** Leading: whether the other machine agrees that this connection may be closed. */
+  readonly mayClose: (session: SharedSession) => boolean;
+  /** The connection is over. */
+  readonly ended: (flow: string) => void;
   readonly farewellMark: number;
 }
 
-export interface ReplicaCounts {
-  readonly lost: number;
-  readonly diverged: number;
-  readonly survivable: number;
-  readonly doomed: number;
-  readonly reset: number;
-  readonly partials: number;
-  readonly repeats: number;
-}
-
-interface Opening {
-  readonly handshake: Handshake;
-  /** When the SYN was here, µs. The active answered it later. */
-  readonly sinceUs: number;
-}
-
-/** Handshakes that are not complete; the oldest give way. */
-const openingsMax = 65_536;
 const flowBytesMax = 16 << 20;
 /** As much as the active may have promised in our name. */
 const receiveWindow = { scaled: 8 << 20, plain: 65_535 } as const;
@@ -53,19 +45,31 @@ const repeatUs = 20_000;
 const sweepUs = 1_000_000;
 /** By how much our clocks may run apart until they are compared again, ms. */
 const clockMarginMs = 20;
+/** By how much the clock of the machine that goes on may be ahead of ours, ms: it was set ahead when it was not sure. */
+const otherClockMs = 40;
 const pokesEach = 6;
+
+export interface ReplicaCounts {
+  readonly replicas: number;
+  readonly lost: number;
+  readonly diverged: number;
+  readonly doomed: number;
+  readonly reset: number;
+  readonly partials: number;
+  readonly repeats: number;
+}
 
 export class Replicas {
   readonly #options: ReplicaOptions;
-  readonly #openings = new Map<string, Opening>();
+  readonly #openings = new Openings();
   readonly #flows = new Map<string, ReplicaFlow>();
   /** Flows that have something to do which no packet will remind of. */
   readonly #stalled = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
-  #speaks = false;
-  #diverged = 0;
-  #server: Greeting = { windowScale: 0 };
+  #leads = false;
+  #windowScale = 0;
   #lost = 0;
+  #diverged = 0;
   #partials = 0;
   #repeats = 0;
   #sweepAtUs = 0;
@@ -74,6 +78,11 @@ export class Replicas {
   constructor(options: ReplicaOptions) {
     this.#options = options;
     this.#doomed = new DoomedConnections(options.farewellMark);
+  }
+
+  /** No packet can be for anything here. */
+  get empty(): boolean {
+    return this.#flows.size === 0 && this.#openings.empty && this.#doomed.size === 0;
   }
 
   get stalled(): boolean {
@@ -88,25 +97,53 @@ export class Replicas {
       repeats += input.counts.repeats;
     }
     return {
+      replicas: this.#flows.size,
       lost: this.#lost,
       diverged: this.#diverged,
       doomed: this.#doomed.size,
       reset: this.#doomed.reset,
-      survivable: this.#flows.size,
       partials,
       repeats,
     };
   }
 
-  greeted(server: Greeting): void {
-    this.#server = server;
+  get names(): readonly string[] {
+    return [...this.#flows.keys()];
+  }
+
+  has(flow: string): boolean {
+    return this.#flows.has(flow);
+  }
+
+  /** Handshakes that the other machine answered, and that are not complete. */
+  get opening(): readonly string[] {
+    return this.#openings.names;
+  }
+
+  /** The connection, or the beginning of one. */
+  expects(flow: string): boolean {
+    return this.#flows.has(flow) || this.#openings.knows(flow);
+  }
+
+  session(flow: string): SharedSession | undefined {
+    return this.#flows.get(flow)?.session;
+  }
+
+  /** The connection, the beginning of one that the other machine answered, or one whose client is to be told. */
+  knows(flow: string): boolean {
+    return this.expects(flow) || this.#doomed.has(flow);
+  }
+
+  /** The window scale that the other machine's kernel announces, bits. */
+  scale(windowScale: number): void {
+    this.#windowScale = windowScale;
   }
 
   /** A packet, mirrored or (`own`) from the network. False: it belongs to no connection known here. */
   arrive(packet: Packet, own: boolean): boolean {
     const { flags } = packet.segment;
     if ((flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn) return this.#begin(packet, own);
-    if (this.#doomed.arrive(packet, this.#speaks)) return true;
+    if (this.#doomed.arrive(packet, this.#leads)) return true;
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;
     if (flow.arrive(packet)) this.#advance(flow);
@@ -129,6 +166,21 @@ export class Replicas {
     if (over) this.#doomed.forget(key);
   }
 
+  /** A connection that began here goes on at the other machine: what is mirrored drives it from now on. */
+  adopt(session: SharedSession, { plan, packet }: Beginning): void {
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
+    this.#flows.set(session.flow, flow);
+    const { fd } = session.socket;
+    session.socket.takeAtLeast(plan.windowScale === undefined ? receiveWindow.plain : receiveWindow.scaled);
+    if (plan.timestamp !== undefined) setTimestampClock(fd, add(timestampClock(fd), otherClockMs));
+    this.#follow(flow);
+  }
+
+  /** Handshakes that were answered here, and that the other machine may see completed. */
+  inherit(openings: Openings): void {
+    openings.handOver(this.#openings);
+  }
+
   /** Before what the sockets send is heard. */
   keepClocks(): void {
     for (const flow of this.#flows.values()) flow.keepClock(clockMarginMs);
@@ -136,7 +188,7 @@ export class Replicas {
 
   /** What the sockets send is heard from now on, and no word of the active follows. */
   lead(): void {
-    this.#speaks = true;
+    this.#leads = true;
     for (const flow of [...this.#flows.values()]) {
       flow.session.output.lead();
       this.#advance(flow);
@@ -144,14 +196,57 @@ export class Replicas {
     this.#doomed.ask();
   }
 
-  /** For each client, what makes it send again at once. */
+  /** Nobody hears the sockets any more; before `adopt`. */
+  follow(): void {
+    this.#leads = false;
+    this.#doomed.clear();
+    for (const flow of [...this.#flows.values()]) this.#follow(flow);
+  }
+
+  #follow(flow: ReplicaFlow): void {
+    const { session } = flow;
+    session.output.follow();
+    if (session.finishing) this.#say('finished', session);
+    this.#advance(flow);
+  }
+
+  /** What the other machine agrees to, or what has become of it there, may let a connection go on. */
+  remind(flow: string): void {
+    const found = this.#flows.get(flow);
+    if (found !== undefined) this.#advance(found);
+  }
+
+  /**
+   * For each client that has said something, what makes it send again at once. One that has not may still be asking whether
+   * it is connected (SO_ERROR), and would take the poke for the answer.
+   */
   pokes(mac: MacAddress): readonly Uint8Array[] {
     const frames: Uint8Array[] = [];
     for (const flow of this.#flows.values()) {
+      if (!flow.spoken) continue;
       const frame = pokeFrame(flow.last, mac, flow.progress().receiveNext);
       for (let count = 0; count < pokesEach; count++) frames.push(frame);
     }
     return frames;
+  }
+
+  /** Ends a connection without a word to its client, who goes on with the other machine or has none. */
+  vanish(flow: string): void {
+    const found = this.#flows.get(flow);
+    if (found === undefined) return;
+    this.#forget(found);
+    found.session.vanish();
+  }
+
+  vanishAll(): void {
+    for (const flow of this.names) this.vanish(flow);
+    this.#openings.clear();
+  }
+
+  /** What is here may be behind what clients were told: they are reset, so that none waits for ever. */
+  doomAll(): void {
+    for (const flow of [...this.#flows.values()]) this.#doom(flow);
+    this.#openings.clear();
   }
 
   /** What is due without a packet. */
@@ -160,7 +255,7 @@ export class Replicas {
     if (nowUs >= this.#sweepAtUs) {
       this.#sweepAtUs = nowUs + sweepUs;
       for (const flow of [...this.#flows.values()]) this.#advance(flow);
-      if (this.#speaks) this.#doomed.ask();
+      if (this.#leads) this.#doomed.ask();
     }
     if (this.#stalled.size === 0) return;
     const repeats = nowUs >= this.#repeatAtUs;
@@ -174,47 +269,35 @@ export class Replicas {
 
   /** A SYN. After the takeover it is the listener's, also one that has been here: nobody answered it, or it would not come. */
   #begin(packet: Packet, own: boolean): boolean {
-    if (!own && this.#openings.get(packet.flow)?.handshake.repeats(packet) === true) return true;
-    this.#openings.delete(packet.flow);
-    this.#doomed.forget(packet.flow);
-    const old = this.#flows.get(packet.flow);
-    if (old !== undefined) this.#end(old);
+    const { flow } = packet;
+    if (!own && this.#openings.get(flow)?.handshake.repeats(packet) === true) return true;
+    this.#openings.forget(flow);
+    this.#doomed.forget(flow);
+    this.vanish(flow);
     if (own) return false;
-    const handshake = Handshake.begin(packet);
-    if (handshake === undefined) return true;
-    if (this.#openings.size >= openingsMax) this.#forgetOldest();
-    this.#openings.set(packet.flow, { handshake, sinceUs: monotonicUs() });
+    this.#openings.begin(flow, packet);
     return true;
-  }
-
-  #forgetOldest(): void {
-    for (const flow of this.#openings.keys()) {
-      this.#openings.delete(flow);
-      return;
-    }
   }
 
   #build(packet: Packet): ReplicaFlow | undefined {
     const opening = this.#openings.get(packet.flow);
     if (opening === undefined) return undefined;
-    const { windowScale } = this.#server;
-    const plan = opening.handshake.complete(packet, { windowScale, sack: true, timestamps: true });
+    const server = { windowScale: this.#windowScale, sack: true, timestamps: true };
+    const plan = opening.handshake.complete(packet, server);
     if (plan === undefined) return undefined;
-    this.#openings.delete(packet.flow);
+    this.#openings.forget(packet.flow);
     const socket = this.#open(plan, opening.sinceUs);
     if (socket === undefined) {
       this.#options.say({ kind: 'lost', flow: packet.flow, offset: 0, digest: '' });
       return undefined;
     }
     const key = packet.flow;
-    const wake = (): void => {
-      const flow = this.#flows.get(key);
-      if (flow?.session.socket === socket) this.#advance(flow);
-    };
-    const { readiness } = this.#options;
+    const { readiness, commit } = this.#options;
+    const wake = (): void => this.remind(key);
     const program = this.#options.program({ flow: key, client: plan.remote, readiness, wake });
-    const session = new Session(key, socket, program, new ComparedOutput());
-    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
+    const output = SharedOutput.following((commitment) => commit(key, commitment));
+    if (this.#leads) output.lead();
+    const flow = new ReplicaFlow(plan, new Session(key, socket, program, output), packet, flowBytesMax);
     this.#flows.set(key, flow);
     return flow;
   }
@@ -243,36 +326,49 @@ export class Replicas {
         if (step === undefined) break;
         this.#options.inject(step.frame);
       }
-      if (session.finished && !session.finishing) {
+      if (session.finished && !session.finishing && this.#mayClose(session)) {
         session.finish(this.#options.farewellMark);
-        this.#say('finished', session);
+        if (!this.#leads) this.#say('finished', session);
       }
     } while (session.pump());
     if (session.output.diverged) return this.#lose(flow, 'diverged');
-    if (session.broken || session.output.overrun) return this.#lose(flow, 'lost');
+    if (session.output.overrun) return this.#lose(flow, 'lost');
+    if (session.broken) return this.#breakDown(flow);
     if (session.over && session.socket.facts().closed) return this.#end(flow);
     const busy = input.waiting > 0 || input.incomplete || session.blocked;
     if (busy) this.#stalled.add(flow);
     else this.#stalled.delete(flow);
   }
 
-  #say(kind: Word['kind'], { flow, output }: Session<ComparedOutput>): void {
-    this.#options.say({ kind, flow, offset: output.said.offset, digest: output.said.digest });
+  #mayClose(session: SharedSession): boolean {
+    return !this.#leads || this.#options.mayClose(session);
+  }
+
+  /** Its program did: leading, that is for the client to hear, once the other machine has come to it. */
+  #breakDown(flow: ReplicaFlow): void {
+    if (!this.#leads) return this.#lose(flow, 'lost');
+    if (!this.#mayClose(flow.session)) return;
+    this.#forget(flow);
+    flow.session.abort(this.#options.farewellMark);
+  }
+
+  #say(kind: 'finished' | 'lost' | 'diverged', { flow, output }: SharedSession): void {
+    this.#options.say({ kind, flow, ...output.said });
   }
 
   #lose(flow: ReplicaFlow, why: 'lost' | 'diverged'): void {
     if (why === 'lost') this.#lost++;
     else this.#diverged++;
-    this.#say(why, flow.session);
+    if (!this.#leads) this.#say(why, flow.session);
     this.#doom(flow);
   }
 
   /** It lives on the active only; after a takeover its client is told that it is over. */
   #doom(flow: ReplicaFlow): void {
     this.#forget(flow);
-    flow.session.abort();
+    flow.session.vanish();
     this.#doomed.add(flow.session.flow, flow.plan, flow.last);
-    if (this.#speaks) this.#doomed.ask();
+    if (this.#leads) this.#doomed.ask();
   }
 
   #end(flow: ReplicaFlow): void {
@@ -285,6 +381,7 @@ export class Replicas {
     this.#repeats += flow.input.counts.repeats;
     this.#flows.delete(flow.session.flow);
     this.#stalled.delete(flow);
+    this.#options.ended(flow.session.flow);
   }
 }
 

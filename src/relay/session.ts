@@ -96,6 +96,12 @@ export class Session<Kind extends Output = Output> {
     this.#program.close();
   }
 
+  /** Ends it without a word: the client goes on with the other machine, or has nobody. */
+  vanish(): void {
+    this.socket.vanish();
+    this.#program.close();
+  }
+
   /** When it is `over`. */
   close(): void {
     this.socket.close();

@@ -16,8 +16,11 @@ export interface GateCounts {
   readonly dropped: number;
 }
 
-/** `commit`: each packet waits for the standby. `alone`: there is none, packets pass at once. */
-export type GateMode = 'commit' | 'alone';
+/**
+ * `commit`: each packet waits for the standby. `follow`: the standby gets each, and none waits for it: it is not known yet
+ * whether it is one. `alone`: there is none, packets pass at once.
+ */
+export type GateMode = 'commit' | 'follow' | 'alone';
 
 export class Gate {
   readonly #heldBytesMax: number;
@@ -53,6 +56,12 @@ export class Gate {
   /** A packet from the network. The bytes are the gate's from now on. */
   arrive(frame: Uint8Array): void {
     if (this.#mode === 'alone') return this.#deliver(frame);
+    if (this.#mode === 'follow') {
+      this.#issued++;
+      this.#resolved++;
+      this.#effects.push({ kind: 'commit', frame });
+      return this.#deliver(frame);
+    }
     if (this.#heldBytes + frame.length > this.#heldBytesMax) {
       this.#dropped++;
       return;
@@ -73,7 +82,12 @@ export class Gate {
   setMode(mode: GateMode): void {
     if (mode === this.#mode) return;
     this.#mode = mode;
-    if (mode === 'alone') this.committed(this.#issued);
+    if (mode !== 'commit') this.committed(this.#issued);
+  }
+
+  /** What waits, to be sent to another standby in the same order. Commits keep their numbers. */
+  get held(): readonly Uint8Array[] {
+    return this.#held.slice(this.#gone);
   }
 
   takeEffects(): readonly GateEffect[] {

@@ -1,9 +1,9 @@
 /**
  * One connection's output between its program and the kernel, so that a client never gets a wrong byte after a takeover.
  *
- * The rule: the active commits the length and the digest of its output before it releases a byte of it (`HeldOutput`). The
+ * The rule: the active commits the length and the digest of its output before it releases a byte of it. The
  * replica releases only what it agrees with such a commitment on; after the takeover it first comes as far as the last
- * commitment and agrees with that, too, and is free from there on (`ComparedOutput`). So what the client may have got from
+ * commitment and agrees with that, too, and is free from there on. So what the client may have got from
  * the active is the beginning of what the replica says, and both together are the one stream that the replica's program
  * wrote. Where they disagree nothing more is released: the connection is to be reset.
  */
@@ -73,66 +73,41 @@ class Pieces {
   }
 }
 
-/** The active's. */
-export class HeldOutput implements Output {
-  readonly #commit: (commitment: Commitment) => boolean;
-  readonly #pieces = new Pieces();
-  readonly #digest = new OutputDigest();
-  #cleared = 0;
-
-  /** `commit` sends it to the standby; false when nobody is there to have it: then nothing waits. */
-  constructor(commit: (commitment: Commitment) => boolean) {
-    this.#commit = commit;
-  }
-
-  get waiting(): number {
-    return this.#pieces.to - this.#pieces.from;
-  }
-
-  /** All that was said, as a commitment. */
-  get said(): Commitment {
-    return { offset: this.#digest.offset, digest: this.#digest.text };
-  }
-
-  add(bytes: Uint8Array): void {
-    this.#pieces.add(bytes);
-    this.#digest.add(bytes);
-    if (!this.#commit(this.said)) this.release();
-  }
-
-  end(): void {}
-
-  /** The standby has the commitment of this offset. */
-  clear(offset: number): void {
-    this.#cleared = Math.max(this.#cleared, offset);
-  }
-
-  /** No standby has a part in what was said until now. */
-  release(): void {
-    this.#cleared = this.#pieces.to;
-  }
-
-  next(): Uint8Array {
-    return this.#pieces.before(this.#cleared);
-  }
-
-  taken(count: number): void {
-    this.#pieces.drop(count);
-  }
-}
-
 /** Commitments that a replica may be behind. */
 const commitmentsMax = 65_536;
 
-/** The replica's. */
-export class ComparedOutput implements Output {
+/** One machine's, which leads or follows; either becomes the other. */
+export class SharedOutput implements Output {
+  readonly #commit: (commitment: Commitment) => boolean;
   readonly #pieces = new Pieces();
+  /** Of all that was said; of a follower's, of what it was compared with. */
   readonly #digest = new OutputDigest();
+  /** The leader's, which this output has not come to. Those of a leader now gone, too: then it must come to them first. */
   #commitments: Commitment[] = [];
-  #agreed = 0;
+  /** Before this offset the kernel may have it. */
+  #limit = 0;
+  /** Leading: the last commitment that was sent; and before which offset none may be, as the follower could not check it. */
+  #committed = 0;
+  #least = 0;
+  #leads: boolean;
+  #free = false;
   #ended = false;
   #diverged = false;
-  #leading = false;
+
+  /** `commit` sends it to the standby; false when nobody is there to have it: then nothing is held any more. */
+  static leading(commit: (commitment: Commitment) => boolean): SharedOutput {
+    return new SharedOutput(true, commit);
+  }
+
+  /** `commit`: for when it leads. */
+  static following(commit: (commitment: Commitment) => boolean): SharedOutput {
+    return new SharedOutput(false, commit);
+  }
+
+  private constructor(leads: boolean, commit: (commitment: Commitment) => boolean) {
+    this.#leads = leads;
+    this.#commit = commit;
+  }
 
   get waiting(): number {
     return this.#pieces.to - this.#pieces.from;
@@ -148,45 +123,88 @@ export class ComparedOutput implements Output {
     return this.#commitments.length > commitmentsMax;
   }
 
-  /** What both are known to have said, bytes. */
-  get agreed(): number {
-    return this.#agreed;
-  }
-
-  /** What the replica said and agreed on, as a commitment. */
+  /** What was said, of a follower's what was agreed on, as a commitment. */
   get said(): Commitment {
     return { offset: this.#digest.offset, digest: this.#digest.text };
   }
 
   add(bytes: Uint8Array): void {
     this.#pieces.add(bytes);
-    this.#compare();
+    this.#settle();
   }
 
   end(): void {
     this.#ended = true;
-    this.#compare();
+    this.#settle();
   }
 
-  /** The active's next commitment. */
+  /** Following: the active's next commitment. */
   expect(commitment: Commitment): void {
     this.#commitments.push(commitment);
-    this.#compare();
+    this.#settle();
+  }
+
+  /** Leading: the standby has the commitment of this offset. */
+  clear(offset: number): void {
+    this.#limit = Math.max(this.#limit, offset);
   }
 
   /** This machine has taken over: no commitment follows. */
   lead(): void {
-    this.#leading = true;
+    this.#leads = true;
+    this.#committed = this.#digest.offset;
+    this.#settle();
+  }
+
+  /** The other machine has taken over: it has every commitment of this one, and comes to them before it says its own. */
+  follow(): void {
+    this.#leads = false;
+    this.#free = false;
+    this.#least = 0;
+    this.#limit = Math.max(this.#limit, this.#digest.offset);
+  }
+
+  /** Leading: no standby has a part in this connection any more. Nothing is held. */
+  release(): void {
+    this.#free = true;
+    this.#least = 0;
+  }
+
+  /**
+   * Leading, or about to: a standby has a part in it again. It gets a commitment of all that was said without it, when that is `least` at
+   * least: so far the standby had come when it led, and it does not remember what its digest was before.
+   */
+  hold(least: number): void {
+    this.#least = Math.max(this.#least, least);
+    if (!this.#leads || !this.#free) return;
+    this.#free = false;
+    this.#limit = Math.max(this.#limit, this.#pieces.from);
+    this.#committed = -1;
+    this.#settle();
   }
 
   next(): Uint8Array {
     if (this.#diverged) return nothing;
-    const free = this.#leading && this.#commitments.length === 0;
-    return this.#pieces.before(free ? Number.POSITIVE_INFINITY : this.#agreed);
+    const free = this.#leads && this.#free && this.#commitments.length === 0;
+    return this.#pieces.before(free ? Number.POSITIVE_INFINITY : this.#limit);
   }
 
   taken(count: number): void {
     this.#pieces.drop(count);
+  }
+
+  #settle(): void {
+    this.#compare();
+    if (!this.#leads || this.#commitments.length > 0 || this.#diverged) return;
+    for (const bytes of this.#pieces.between(this.#digest.offset, this.#pieces.to)) this.#digest.add(bytes);
+    if (this.#free || this.#digest.offset === this.#committed) return;
+    if (this.#digest.offset < this.#least) {
+      // It ended where the other machine's went on.
+      if (this.#ended) this.#diverged = true;
+      return;
+    }
+    this.#committed = this.#digest.offset;
+    if (!this.#commit(this.said)) this.release();
   }
 
   #compare(): void {
@@ -196,7 +214,7 @@ export class ComparedOutput implements Output {
       if (this.#diverged || offset > to) break;
       for (const bytes of this.#pieces.between(this.#digest.offset, offset)) this.#digest.add(bytes);
       if (this.#digest.offset !== offset || this.#digest.text !== digest) this.#diverged = true;
-      else this.#agreed = offset;
+      else this.#limit = Math.max(this.#limit, offset);
       done++;
     }
     if (done > 0) this.#commitments = this.#commitments.slice(done);

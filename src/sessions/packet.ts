@@ -101,8 +101,35 @@ export function acknowledgmentOnly(
   return enclose(packet, bytes);
 }
 
+/** A segment without data in answer to the packet, in a frame from `mac` to where that came from. */
+export function answerFrame(
+  packet: Packet,
+  mac: MacAddress,
+  answer: { readonly sequence: number; readonly acknowledgment: number; readonly flags: number },
+): Uint8Array {
+  const { source, destination, segment } = packet;
+  const bytes = encodeTcp(
+    {
+      ...segment,
+      ...answer,
+      sourcePort: segment.destinationPort,
+      destinationPort: segment.sourcePort,
+      window: 0,
+      urgentPointer: 0,
+      options: new Uint8Array(0),
+      payload: new Uint8Array(0),
+    },
+    destination.address,
+    source.address,
+  );
+  const ends = { source: destination, destination: source };
+  return enclose({ ...ends, sourceMac: mac, destinationMac: packet.sourceMac }, bytes);
+}
+
+type Ends = Pick<Packet, 'source' | 'destination' | 'sourceMac' | 'destinationMac'>;
+
 /** A frame from the packet's source to its destination that carries `payload` as TCP. */
-function enclose(packet: Packet, payload: Uint8Array): Uint8Array {
+function enclose(packet: Ends, payload: Uint8Array): Uint8Array {
   const source = packet.source.address;
   const destination = packet.destination.address;
   const common = { trafficClass: 0, payload };

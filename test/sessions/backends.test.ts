@@ -118,7 +118,7 @@ scene(
     const second = await client.report();
     for (const { data } of [first, second]) assert.match(String(data), /^[0-9a-f-]{36}\n$/);
     const took = await it.takeOver();
-    assert.equal(took['survivable'], 1);
+    assert.equal(took['replicas'], 1);
     assert.deepEqual(await client.report(), { error: 'ECONNRESET' });
     other.tell(command({ send: 'second' }));
     assert.deepEqual(await other.report(), { data: 'second' });

@@ -77,7 +77,7 @@ test('the active loses its power: every addition counts once', {
   for (let trial = 0; trial < trials; trial++)
     await counted(context, async ({ it }) => {
       const took = await it.takeOver();
-      assert.equal(took['survivable'], clients);
+      assert.equal(took['replicas'], clients);
       assert.equal(took['diverged'], 0);
     });
 });
@@ -90,7 +90,7 @@ test(
       await active.kill();
       await it.until('active', 'healthy', false);
       await sleep(100);
-      assert.equal((await it.takeOver())['survivable'], clients);
+      assert.equal((await it.takeOver())['replicas'], clients);
     }),
 );
 

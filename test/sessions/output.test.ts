@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Commitment, ComparedOutput, HeldOutput, type Output } from '../../src/sessions/output.ts';
+import { type Commitment, type Output, SharedOutput } from '../../src/sessions/output.ts';
 
 /** Where the replica's output differs from the active's, if at all. */
 type Difference = { readonly at: number; readonly kind: 'byte' | 'short' | 'long' } | undefined;
@@ -82,11 +82,11 @@ test('whenever the takeover comes, the client has the replica’s stream and no 
       const sent: Commitment[] = [];
       let delivered = 0;
       let answered = 0;
-      const held = new HeldOutput((commitment) => {
+      const held = SharedOutput.leading((commitment) => {
         sent.push(commitment);
         return true;
       });
-      const compared = new ComparedOutput();
+      const compared = SharedOutput.following(() => false);
       const one = new Writer(active, held);
       const other = new Writer(replica, compared);
       const client: number[] = [];
@@ -138,7 +138,7 @@ test('whenever the takeover comes, the client has the replica’s stream and no 
 
 test('the active releases nothing that the standby has no commitment of, and everything when there is none', () => {
   const sent: Commitment[] = [];
-  const output = new HeldOutput((commitment) => sent.push(commitment) > 0);
+  const output = SharedOutput.leading((commitment) => sent.push(commitment) > 0);
   output.add(Uint8Array.of(1, 2, 3));
   output.add(Uint8Array.of(4));
   assert.equal(output.next().length, 0);
@@ -155,13 +155,99 @@ test('the active releases nothing that the standby has no commitment of, and eve
     sent.map(({ offset }) => offset),
     [3, 4],
   );
-  const alone = new HeldOutput(() => false);
+  const alone = SharedOutput.leading(() => false);
   alone.add(Uint8Array.of(9));
   assert.equal(alone.next().length, 1);
 });
 
+test('roles change back and forth: the client has the one stream, and nobody finds a difference that is not there', () => {
+  const steps = fc.array(
+    fc.record({
+      do: fc.constantFrom('write0', 'write1', 'carry', 'answer', 'send', 'swap', 'alone', 'together'),
+      count: fc.integer({ min: 1, max: 9 }),
+    }),
+    { maxLength: 120 },
+  );
+  let swaps = 0;
+  fc.assert(
+    fc.property(steps, (plan) => {
+      const stream = Uint8Array.from({ length: 60 }, (_, index) => (index * 37) & 0xff);
+      let leader: 0 | 1 = 0;
+      let mirrored = true;
+      let sent: Commitment[] = [];
+      let delivered = 0;
+      let answered = 0;
+      const commit = (commitment: Commitment): boolean => mirrored && sent.push(commitment) > 0;
+      const outputs = [SharedOutput.leading(commit), SharedOutput.following(commit)] as const;
+      const writers = outputs.map((output) => new Writer(stream, output));
+      const kernels: [number[], number[]] = [[], []];
+      let client = 0;
+      const send = (index: 0 | 1, count: number): void => {
+        kernels[index].push(...takeFrom(outputs[index], count));
+        if (index === leader) client = Math.max(client, kernels[index].length);
+      };
+      const carry = (count: number): void => {
+        for (const commitment of sent.slice(delivered, delivered + count)) {
+          outputs[leader === 0 ? 1 : 0].expect(commitment);
+          delivered++;
+        }
+      };
+      for (const step of plan) {
+        if (step.do === 'write0') writers[0]?.write(step.count);
+        else if (step.do === 'write1') writers[1]?.write(step.count);
+        else if (step.do === 'carry') carry(step.count);
+        else if (step.do === 'answer') {
+          answered = Math.min(answered + step.count, delivered);
+          outputs[leader].clear(sent[answered - 1]?.offset ?? 0);
+        } else if (step.do === 'send') for (const index of [0, 1] as const) send(index, step.count);
+        else if (step.do === 'alone') {
+          // The follower is given up: its replica is gone for good, so only the leader's part goes on.
+          if (plan.length % 3 === 0) outputs[leader].release();
+          else continue;
+          mirrored = false;
+        } else if (step.do === 'together') outputs[leader].hold(0);
+        else if (mirrored) {
+          // A planned switchover: what was said before it arrives before it.
+          // Or it is not waited for: then the new leader says what it likes until it hears from the old one.
+          swaps++;
+          const waits = step.count % 2 === 0;
+          const next: 0 | 1 = leader === 0 ? 1 : 0;
+          if (waits) carry(1000);
+          mirrored = waits;
+          const { offset } = outputs[leader].said;
+          outputs[leader].follow();
+          leader = next;
+          [sent, delivered, answered] = [[], 0, 0];
+          if (waits) outputs[leader].hold(offset);
+          outputs[leader].lead();
+          if (!waits) {
+            writers[leader]?.write(step.count);
+            outputs[leader].release();
+            send(leader, step.count);
+          }
+          mirrored = true;
+          outputs[leader].hold(offset);
+        }
+      }
+      for (let turn = 0; turn < 100; turn++) {
+        for (const writer of writers) writer.write(9);
+        carry(1000);
+        answered = delivered;
+        outputs[leader].clear(sent[answered - 1]?.offset ?? 0);
+        for (const index of [0, 1] as const) send(index, 1000);
+      }
+      for (const output of outputs) assert.equal(output.diverged, false);
+      assert.deepEqual(kernels[leader], [...stream], 'the leader says all of it');
+      assert.equal(client, stream.length);
+      for (const kernel of kernels) assert.deepEqual(kernel, [...stream.subarray(0, kernel.length)]);
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(swaps > 200, `${swaps} swaps`);
+});
+
 test('a replica that is too far behind is told apart', () => {
-  const output = new ComparedOutput();
+  const output = SharedOutput.following(() => false);
   for (let offset = 1; !output.overrun; offset++) {
     assert.ok(offset < 100_000);
     output.expect({ offset, digest: '' });

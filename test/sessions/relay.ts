@@ -1,6 +1,7 @@
 /** One machine of the test, as a process: devices, relay, ARP. Commands come on stdin, reports go to stdout. */
 import { execFileSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
+import { nodeCrypto } from '../../src/link/crypto.ts';
 import { interfaceMac } from '../../src/linux/interfaces.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import type { ServerPlace } from '../../src/linux/service-socket.ts';
@@ -20,11 +21,11 @@ import {
 } from '../../src/wire/frame.ts';
 import { program } from './programs.ts';
 
-const [role = '', addressText = '', channelText = '', place = ''] = process.argv.slice(2);
+const [role = '', addressText = '', localText = '', remoteText = '', place = ''] = process.argv.slice(2);
 const address = parseIp(addressText);
-const channel = parseIp(channelText);
-if ((role !== 'active' && role !== 'standby') || address === undefined || channel === undefined) {
-  throw new Error('usage: relay.ts active|standby ADDRESS CHANNEL [PATH|ADDRESS PORT]');
+const [local, remote] = [parseIp(localText), parseIp(remoteText)];
+if ((role !== 'active' && role !== 'standby') || !address || !local || !remote) {
+  throw new Error('usage: relay.ts active|standby ADDRESS LOCAL REMOTE [PATH|ADDRESS PORT]');
 }
 const lan = 'lan0';
 const [server = '', serverPort = ''] = place.split(' ');
@@ -54,20 +55,35 @@ Tun.open({ name: 'uss0', kind: 'tun' });
 ip(`addr add ${addressText} dev uss0${isIpv4(address) ? '' : ' nodad'}`);
 ip('link set uss0 up');
 const machine = new Machine({
-  role,
-  interface: lan,
-  address,
+  names: { table: 'understudy-test-relay', gate: 'ussgate' },
+  interfaces: [lan],
+  addresses: [address],
   port,
-  channel: { address: channel, port: 7001 },
+  partner: {
+    peering: {
+      identity: {
+        crypto: nodeCrypto,
+        scope: 'lab/web/sessions',
+        name: role === 'active' ? 'first' : 'second',
+        keys: [Buffer.alloc(32, 7)],
+        protection: 'sign',
+      },
+      peer: role === 'active' ? 'second' : 'first',
+      listens: role === 'active',
+      routes: [{ local, remote }],
+      port: 7001,
+    },
+    policy: 'degrade',
+    patienceUs: 1_000_000,
+    bytesMax: 64 << 20,
+  },
   ...service(),
   farewellPatienceMs: 1500,
-  notice: (notice) => notices.push(notice),
+  report: (event) => {
+    if ('flow' in event) notices.push({ kind: event.event, flow: event.flow, offset: event.offset });
+  },
 });
-for (const device of ['ussgate', 'usssink']) {
-  // No link-local address, so that the kernel says nothing of its own into them.
-  writeSysctl(['net', 'ipv6', 'conf', device, 'addr_gen_mode'], 1);
-  ip(`link set ${device} mtu 1500 txqueuelen 10000 up`);
-}
+if (role === 'active') machine.takeOver();
 const mac = interfaceMac(lan);
 const neighbours = PacketSocket.open({ interface: lan, ignoreOutgoing: true });
 let speaks = role === 'active';
@@ -97,10 +113,14 @@ machine.watch(0, () => {
   const command = line.toString('latin1', 0, length).trim();
   if (command === 'takeover') {
     const began = process.hrtime.bigint();
-    const pokes = machine.takeOver(mac);
     speaks = true;
-    neighbours.sendBurst([...announcements(), ...pokes]);
+    neighbours.sendBurst(announcements());
+    machine.takeOver();
     report({ tookOver: true, ms: Number(process.hrtime.bigint() - began) / 1e6, ...machine.counts });
+  } else if (command === 'yield') {
+    speaks = false;
+    machine.becomeStandby();
+    report(machine.counts);
   } else report({ ...machine.counts, notices, residentBytes: process.memoryUsage.rss() });
 });
 report({ ready: true });

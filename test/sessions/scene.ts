@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ip } from '../namespace.ts';
-import { linkOfActive, Process, power, services } from './trial.ts';
+import { links, Process, power, services } from './trial.ts';
 
 const service = services.ipv4;
 
@@ -18,7 +18,8 @@ export class Scene {
       'relay.ts',
       'active',
       service,
-      linkOfActive,
+      links.active,
+      links.standby,
       place.replace('MACHINE', 'active'),
     );
     await active.report();
@@ -27,13 +28,14 @@ export class Scene {
       'relay.ts',
       'standby',
       service,
-      linkOfActive,
+      links.standby,
+      links.active,
       place.replace('MACHINE', 'standby'),
     );
     await standby.report();
     ip('-n client neigh flush all');
     const scene = new Scene(active, standby);
-    await scene.until('standby', 'mirroring', true);
+    await scene.until('active', 'mirroring', 'mirrored');
     return scene;
   }
 

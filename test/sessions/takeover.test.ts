@@ -13,6 +13,7 @@ import {
   play,
   playAbandoned,
   playLate,
+  playSwitchovers,
   type services,
 } from './trial.ts';
 
@@ -78,6 +79,17 @@ test('the standby loses its power: the service goes on, with no connection survi
   assert.ok(before >= load.echo + load.idle, `${before} survivable before`);
   assert.equal(after, 0);
   assert.ok(Math.max(...seen.stallsMs) < stallMaxMs, `a stall of ${Math.max(...seen.stallsMs)} ms`);
+});
+
+test('the role goes there and back, twice: every connection goes with it each time', async () => {
+  const { seen, taken, after } = await playSwitchovers(load, 2);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []], JSON.stringify(after));
+  assert.equal(seen.finished, seen.opened);
+  for (const sessions of taken) assert.ok(sessions >= load.echo + load.idle, `${sessions} of them`);
+  assert.deepEqual(
+    after.map(({ reset, diverged }) => ({ reset, diverged })),
+    Array(2).fill({ reset: 0, diverged: 0 }),
+  );
 });
 
 test('the active loses its power: 0 connections lost, 0 bytes wrong', async (context) => {

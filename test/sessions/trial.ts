@@ -8,7 +8,7 @@ import { ip } from '../namespace.ts';
 
 const hosts = { client: 1, active: 2, standby: 3 } as const;
 export const services = { ipv4: '192.0.2.10', ipv6: '2001:db8::10' } as const;
-export const linkOfActive = '198.51.100.2';
+export const links = { active: '198.51.100.2', standby: '198.51.100.3' } as const;
 
 export interface Load {
   readonly echo: number;
@@ -43,15 +43,15 @@ export function build(): void {
     ip(`-n ${host} link set lan0 up`);
   }
   ip('-n active link add link0 type veth peer name link0 netns standby');
-  ip(`-n active addr add ${linkOfActive}/24 dev link0`);
-  ip('-n standby addr add 198.51.100.3/24 dev link0');
+  ip(`-n active addr add ${links.active}/24 dev link0`);
+  ip(`-n standby addr add ${links.standby}/24 dev link0`);
   power(true);
 }
 
-/** The ports of the active's machine: without power none has a carrier. */
-export function power(on: boolean): void {
+/** The ports of a machine: without power none has a carrier. */
+export function power(on: boolean, host: 'active' | 'standby' = 'active'): void {
   const state = on ? 'up' : 'down';
-  ip(`link set to-active ${state}`);
+  ip(`link set to-${host} ${state}`);
   ip(`-n active link set link0 ${state}`);
   ip(`-n standby link set link0 ${state}`);
 }
@@ -121,9 +121,9 @@ async function start(
   load: Load,
 ): Promise<Record<keyof typeof hosts, Process>> {
   const service = services[family];
-  const active = new Process('active', 'relay.ts', 'active', service, linkOfActive);
+  const active = new Process('active', 'relay.ts', 'active', service, links.active, links.standby);
   await active.report();
-  const standby = new Process('standby', 'relay.ts', 'standby', service, linkOfActive);
+  const standby = new Process('standby', 'relay.ts', 'standby', service, links.standby, links.active);
   await standby.report();
   // Of the last trial: the other machine has the address now.
   ip('-n client neigh flush all');
@@ -159,7 +159,7 @@ export async function playAbandoned(load: Load): Promise<{ seen: Seen; before: n
 /** The standby joins when connections live already. Returns what the active counted after new ones had joined them. */
 export async function playLate(load: Load): Promise<{ seen: Seen; sessions: number; survivable: number }> {
   const service = services.ipv4;
-  const active = new Process('active', 'relay.ts', 'active', service, linkOfActive);
+  const active = new Process('active', 'relay.ts', 'active', service, links.active, links.standby);
   await active.report();
   ip('-n client neigh flush all');
   const client = new Process('client', 'client.ts', service, JSON.stringify(load));
@@ -167,7 +167,7 @@ export async function playLate(load: Load): Promise<{ seen: Seen; sessions: numb
   let standby: Process | undefined;
   try {
     while (Number((await active.ask('counts'))['sessions']) < old) await sleep(5);
-    standby = new Process('standby', 'relay.ts', 'standby', service, linkOfActive);
+    standby = new Process('standby', 'relay.ts', 'standby', service, links.standby, links.active);
     await standby.report();
     let counts = await active.ask('counts');
     while (counts['survivable'] === 0) counts = await active.ask('counts');
@@ -176,6 +176,41 @@ export async function playLate(load: Load): Promise<{ seen: Seen; sessions: numb
     return { seen, sessions: Number(counts['sessions']), survivable: Number(counts['survivable']) };
   } finally {
     await Promise.all([client.kill(), active.kill(), standby?.kill()]);
+  }
+}
+
+/** The role goes there and back, `times` times each way; nobody fails. Returns what each machine says in the end. */
+export async function playSwitchovers(
+  load: Load,
+  times: number,
+): Promise<{ seen: Seen; taken: readonly number[]; after: readonly Record<string, unknown>[] }> {
+  const { active, standby, client } = await start('ipv4', load);
+  const taken: number[] = [];
+  try {
+    for (let turn = 0; turn < 2 * times; turn++) {
+      const [from, to] = turn % 2 === 0 ? [active, standby] : [standby, active];
+      await sleep(200 + Math.random() * 300);
+      await from.ask('yield');
+      const took = await to.ask('takeover');
+      taken.push(Number(took['replicas']));
+      // The next one is as good only when the new standby has what the new active has.
+      const mirrored = async (): Promise<boolean> => {
+        const { sessions, survivable, partner } = await to.ask('counts');
+        return partner === 'standby' && sessions === survivable;
+      };
+      const since = performance.now();
+      while (!(await mirrored())) {
+        await sleep(5);
+        if (performance.now() - since < 8000) continue;
+        const told = [await from.ask('counts'), await to.ask('counts')];
+        throw new Error(`not mirrored after switchover ${turn + 1}: ${JSON.stringify(told)}`);
+      }
+    }
+    client.endInput();
+    const seen = (await client.report()) as unknown as Seen;
+    return { seen, taken, after: [await active.ask('counts'), await standby.ask('counts')] };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby.kill()]);
   }
 }
 
@@ -193,7 +228,7 @@ export async function play(family: keyof typeof services, load: Load, fault?: Fa
       await dead;
       await sleep(fault.detectMs);
       const took = await standby.ask('takeover');
-      survivable = Number(took['survivable']);
+      survivable = Number(took['replicas']);
       takeoverMs = Number(took['ms']);
       await sleep(1000);
     }

@@ -24,6 +24,11 @@ export interface FencedGroup {
   /** The LAN on which the addresses are served. */
   readonly interface: string;
   readonly addresses: readonly IpAddress[];
+  /**
+   * TCP ports of mirrored services: what leaves from them through the closed fence is swallowed, not dropped, because a
+   * drop is an error to TCP, which then believes that nothing was sent. Absent: none.
+   */
+  readonly mirrored?: readonly number[];
 }
 
 export interface FenceTables {

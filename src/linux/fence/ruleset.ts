@@ -27,6 +27,7 @@ import {
   jump,
   meta,
   payload,
+  swallow,
 } from '../nftables/expression.ts';
 import {
   addElements,
@@ -65,6 +66,7 @@ const ethernetIpv6 = Buffer.from([0x86, 0xdd]);
 const inetIpv4 = Buffer.from([2]);
 const inetIpv6 = Buffer.from([10]);
 const protocolIcmpv6 = Buffer.from([58]);
+const protocolTcp = Buffer.from([6]);
 const routerSolicitation = Buffer.from([133]);
 const neighbourAdvertisement = Buffer.from([136]);
 const redirect = Buffer.from([137]);
@@ -104,6 +106,12 @@ const isHeld = (group: FencedGroup): Match => [
   ...[constant(lease), isIn(sets.alive)],
 ];
 
+/** A TCP segment that leaves from this port. */
+const leavesPort = (port: number): Match => [
+  ...[meta('l4proto'), is('equal', protocolTcp)],
+  ...[payload('transport', 0, 2), is('equal', Buffer.from([port >>> 8, port & 0xff]))],
+];
+
 /** What the running kernel offers. */
 export interface Offer {
   /** Tables that only their maker may change. */
@@ -123,24 +131,20 @@ export function buildFence(
   return [
     ...former.map(deleteTable),
     make(tables.netdev),
-    ...buildLeaving(
-      tables.netdev,
-      config,
-      [],
-      [
-        [...frameSource4, follow(sets.leaving4)],
-        [...frameSource6, follow(sets.leaving6)],
-        [...arpSender4, follow(sets.leaving4)],
-        [...advertisedTarget6, follow(sets.leaving6)],
-      ],
-    ),
+    ...buildLeaving(tables.netdev, config, { exempt: [], mirrored: swallow() }, [
+      [...frameSource4, follow(sets.leaving4)],
+      [...frameSource6, follow(sets.leaving6)],
+      [...arpSender4, follow(sets.leaving4)],
+      [...advertisedTarget6, follow(sets.leaving6)],
+    ]),
     newSet(tables.netdev, sets.measured, 'mark', true),
     ...buildArriving(tables.netdev, config),
     make(tables.inet),
     ...buildLeaving(
       tables.inet,
       config,
-      ['lo', ...config.ownDevices],
+      // Only a netdev table can swallow: what passes here comes by there.
+      { exempt: ['lo', ...config.ownDevices], mirrored: [comeBack()] },
       [
         [...packetSource4, follow(sets.leaving4)],
         [...packetSource6, follow(sets.leaving6)],
@@ -210,12 +214,13 @@ export const isFamily: Readonly<Record<'v4' | 'v6', Match>> = {
 
 /**
  * Sets, maps, the groups' chains, and `leaving`, which sends each packet to its group's: a packet of no group pays for the
- * look-up only. What leaves through the devices `exempt` passes closed chains, too.
+ * look-up only. What leaves through the devices `exempt` passes closed chains, too; `mirrored`: what becomes of a mirrored
+ * service's segments there.
  */
 function buildLeaving(
   table: Table,
   { groups }: FenceConfig,
-  exempt: readonly string[],
+  { exempt, mirrored }: { readonly exempt: readonly string[]; readonly mirrored: Match },
   points: readonly Match[],
 ): NftablesRequest[] {
   return [
@@ -231,6 +236,7 @@ function buildLeaving(
         ...exempt.map((name) =>
           newRule(table, chain, [meta('oifname'), is('equal', interfaceName(name)), comeBack()]),
         ),
+        ...(group.mirrored ?? []).map((port) => newRule(table, chain, [...leavesPort(port), ...mirrored])),
         newRule(table, chain, [counter(), drop()]),
         ...addJumps(table, sets.leaving4, addressKeys(group).v4, chain),
         ...addJumps(table, sets.leaving6, addressKeys(group).v6, chain),

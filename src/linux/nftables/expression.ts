@@ -131,6 +131,17 @@ export function forward(interfaceIndex: number): readonly Expression[] {
   ];
 }
 
+/** No interface has this index. */
+const nowhere = 0x7fff_ffff;
+
+/**
+ * The packet is gone, and its sender believes that it left: `fwd to` an interface that is not there frees it and says
+ * "taken" (nf_fwd_netdev_egress), where a drop is an error that TCP hears of. netdev tables only.
+ */
+export function swallow(): readonly Expression[] {
+  return forward(nowhere);
+}
+
 /**
  * The packet to a neighbour on the interface with this index (`fwd ip to`, `fwd ip6 to`): both MACs are rewritten, the
  * TTL is decremented. `nextHop`: 4 or 16 bytes.

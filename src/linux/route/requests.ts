@@ -94,6 +94,20 @@ export function setLinkUp(index: number): RouteRequest {
   return linkState('set interface up', index, rt.IFF_UP);
 }
 
+/** So many packets may wait in the device. */
+export function setQueueLength(index: number, length: number): RouteRequest {
+  return {
+    operation: 'set queue length',
+    subject: `interface ${index}`,
+    type: rt.RTM_NEWLINK,
+    flags: 0,
+    write: (writer) => {
+      writeIfInfo(writer, index, 0, 0);
+      writer.attributeU32(rt.IFLA_TXQLEN, length);
+    },
+  };
+}
+
 export function setLinkDown(index: number): RouteRequest {
   return linkState('set interface down', index, 0);
 }

@@ -1,0 +1,348 @@
+/**
+ * The other machine, as either role sees it. The active sends it every packet before the kernel gets it, and lets it have a
+ * say in goodbyes; the standby takes packets in, and asks whether it has all. Which of the two this machine is, it is told.
+ */
+import type { Commitment } from '../sessions/output.ts';
+import { decodePacket } from '../sessions/packet.ts';
+import { readU48, writeU48 } from '../wire/big-endian.ts';
+import { tcpFlag } from '../wire/tcp.ts';
+import { Agreements } from './agreements.ts';
+import { channelKind, decodeWord, encodeWord, type Kept, type Word } from './channel.ts';
+import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
+import { Commits } from './commits.ts';
+import { Exchange } from './exchange.ts';
+import { Peering, type PeeringConfig } from './peering.ts';
+import type { Readiness } from './readiness.ts';
+import type { MachineReport, PartnerCounts } from './report.ts';
+
+export interface PartnerConfig {
+  readonly peering: PeeringConfig;
+  /** `degrade`: after the patience the active goes on without the standby. `wait`: packets wait for it, always. */
+  readonly policy: 'wait' | 'degrade';
+  readonly patienceUs: number;
+  /** What may wait for the standby, bytes. */
+  readonly bytesMax: number;
+}
+
+export interface PartnerEvents {
+  /** So many unpredictable bytes. */
+  draw(length: number): Uint8Array;
+  /** Active: a packet that the other machine got although it is not the active any more. */
+  stray(frame: Uint8Array): void;
+  /** Active: the packet may reach the kernel. */
+  deliver(frame: Uint8Array): void;
+  /** Standby: a packet that the active had, and what it is about to say. */
+  mirrored(frame: Uint8Array): void;
+  output(word: OutputWord): void;
+  /** Active: there is a standby, which has these connections, and said so many bytes on each when it led. */
+  hold(flows: ReadonlyMap<string, number>): void;
+  word(word: Word): void;
+  /** The two begin anew. */
+  anew(): void;
+  /** Nobody has a say any more in connections that only this machine has. */
+  released(): void;
+  report(report: MachineReport): void;
+}
+
+/** A belief is shortened by so much: clocks do not all run at the same speed. */
+const clockShare = 0.985;
+const ask = { leastUs: 20_000, mostUs: 100_000, shareOfPatience: 0.1 } as const;
+
+export class Partner {
+  readonly agreements: Agreements = new Agreements();
+  readonly #config: PartnerConfig;
+  readonly #events: PartnerEvents;
+  readonly #exchange: Exchange;
+  readonly #peering: Peering;
+  readonly #commits: Commits;
+  readonly #commitments = new Commitments();
+  #leads = false;
+  #role: 'active' | 'standby' | undefined;
+  /** What it keeps as replicas of connections that began there. */
+  #kept: readonly Kept[] = [];
+  #believesUntilUs = 0;
+  #askAtUs = 0;
+  /** What it mirrored while this machine is still the active. */
+  #deferred: { readonly kind: number; readonly body: Uint8Array }[] = [];
+  #deferredBytes = 0;
+  #nowUs = 0;
+
+  constructor(config: PartnerConfig, readiness: Readiness, events: PartnerEvents) {
+    this.#config = config;
+    this.#events = events;
+    this.#exchange = new Exchange(
+      {
+        met: (anew) => this.#met(anew),
+        message: (kind, body) => this.#message(kind, body),
+        had: (count) => {
+          this.#commits.had(count, this.#nowUs);
+          this.#commitments.had(count);
+        },
+        note: (kind, body) => this.#note(kind, body),
+      },
+      events.draw,
+    );
+    this.#peering = new Peering(config.peering, readiness, {
+      connected: () => this.#exchange.connected(),
+      received: (bytes) => this.#exchange.receive(bytes),
+      disconnected: () => this.#disconnected(),
+    });
+    this.#commits = new Commits({
+      ...config,
+      send: (frame) => this.#exchange.send(channelKind.packet, frame),
+      deliver: events.deliver,
+    });
+  }
+
+  get counts(): PartnerCounts {
+    const { policy } = this.#config;
+    const waits = this.#leads && policy === 'wait' && this.#role !== 'standby';
+    return {
+      partner: this.#exchange.met ? (this.#role ?? 'met') : 'absent',
+      mirroring: waits ? 'waiting' : this.#commits.mode === 'commit' ? 'mirrored' : 'alone',
+      ...this.#commits.counts,
+      latency: this.#commits.latency.report(),
+      refusedFrames: this.#peering.refused,
+    };
+  }
+
+  /** This machine is the active, and packets wait for the other one. */
+  get mirrors(): boolean {
+    return this.#leads && this.#commits.mode === 'commit';
+  }
+
+  /** The other machine is connected. */
+  get met(): boolean {
+    return this.#exchange.met;
+  }
+
+  /** What is due, and what waits to be written. */
+  turn(nowUs: number): void {
+    this.#nowUs = nowUs;
+    this.#peering.turn();
+    if (nowUs >= this.#askAtUs) {
+      const { leastUs, mostUs, shareOfPatience } = ask;
+      const usual = Math.max(leastUs, Math.min(mostUs, this.#config.patienceUs * shareOfPatience));
+      const doubts = !this.#leads && this.#role === 'active' && nowUs > this.#believesUntilUs;
+      this.#askAtUs = nowUs + (doubts ? leastUs : usual);
+      const stamp = new Uint8Array(6);
+      writeU48(stamp, 0, nowUs);
+      this.#exchange.note(channelKind.question, stamp);
+    }
+    if (this.#leads && this.#commits.mode !== 'alone') {
+      if (this.#commits.isOverdue(nowUs)) this.#giveUp('it does not take what it is sent');
+      else if (this.#exchange.keptBytes > this.#config.bytesMax * 2) this.#giveUp('too much waits for it');
+    }
+    this.flush();
+  }
+
+  /** Reads what has arrived by now. */
+  receive(): void {
+    this.#peering.receive();
+  }
+
+  flush(): void {
+    const bytes = this.#exchange.take();
+    if (bytes !== undefined) this.#peering.send(bytes);
+    this.#peering.flush();
+  }
+
+  say(word: Word): void {
+    this.#exchange.send(channelKind.word, encodeWord(word));
+  }
+
+  /**
+   * Active: tells the standby what a connection is about to say; `had`: it has heard. False: it has no part in that
+   * connection (unless that is `shared`), or is not known to be one yet.
+   */
+  commit(flow: string, shared: boolean, commitment: Commitment, had: () => void): boolean {
+    if (!this.mirrors || !(shared || this.agreements.isMirrored(flow))) return false;
+    this.#commitments.said(this.sayOutput({ kind: 'said', flow, commitment }), had);
+    return true;
+  }
+
+  sayOutput(word: OutputWord): number {
+    return this.#exchange.send(channelKind.output, encodeOutputWord(word));
+  }
+
+  /** Active: a packet from the network; `begins`: the connection whose SYN it is. */
+  arrive(frame: Uint8Array, begins: string | undefined, nowUs: number): void {
+    this.#nowUs = nowUs;
+    if (begins !== undefined && this.#commits.mode !== 'alone') this.agreements.begun(begins);
+    this.#commits.arrive(frame, nowUs);
+  }
+
+  /** Active: whether the other machine has nothing against closing this connection. */
+  consents(flow: string): boolean {
+    return this.#commits.mode !== 'commit' || this.agreements.mayClose(flow);
+  }
+
+  /** Standby: whether it is sure to have everything that the active delivered. */
+  holdsAll(nowUs: number): boolean {
+    return nowUs <= this.#believesUntilUs;
+  }
+
+  /** This machine is the active from now on. Returns what the other one says that it keeps. */
+  lead(nowUs: number): readonly Kept[] {
+    this.#nowUs = nowUs;
+    this.#leads = true;
+    this.#believesUntilUs = 0;
+    const kept = this.#kept;
+    this.#kept = [];
+    if (this.#exchange.met && this.#role === 'standby') this.#mirror(kept);
+    else if (this.#config.policy === 'wait') this.#commits.commit();
+    else if (this.#exchange.met) this.#commits.follow(nowUs);
+    return kept;
+  }
+
+  /** No more. Tells which connections the other machine has from their beginning. */
+  yield(nowUs: number): (flow: string) => boolean {
+    this.#leads = false;
+    this.#kept = [];
+    const mirrored = this.agreements.mirrored();
+    if (this.#commits.mode !== 'alone' && this.#role !== 'active')
+      this.#believesUntilUs = nowUs + (this.#config.patienceUs / 2) * clockShare;
+    // What waits is on its way to the other machine: here it is a replica's input now.
+    this.#commits.alone(nowUs);
+    this.#commitments.reset();
+    this.agreements.forgetAll();
+    return (flow) => mirrored.has(flow);
+  }
+
+  /** What the new active sent before this machine was told to yield. */
+  takeDeferred(): void {
+    const deferred = this.#deferred;
+    this.#dropDeferred();
+    for (const { kind, body } of deferred) this.#take(kind, body);
+  }
+
+  #dropDeferred(): void {
+    this.#deferred = [];
+    this.#deferredBytes = 0;
+  }
+
+  #met(anew: boolean): void {
+    this.#askAtUs = 0;
+    if (!anew) return;
+    this.#role = undefined;
+    this.#kept = [];
+    this.#believesUntilUs = 0;
+    this.#dropDeferred();
+    this.#commitments.reset();
+    this.agreements.forgetAll();
+    this.#events.anew();
+    if (!this.#leads) return;
+    if (this.#commits.mode === 'follow') this.#commits.alone(this.#nowUs);
+    for (const frame of this.#commits.anew(this.#nowUs)) {
+      const packet = decodePacket(frame);
+      const flags = packet.ok ? packet.value.segment.flags & (tcpFlag.syn | tcpFlag.ack) : 0;
+      if (packet.ok && flags === tcpFlag.syn) this.agreements.begun(packet.value.flow);
+    }
+    this.#events.released();
+  }
+
+  #message(kind: number, body: Uint8Array): void {
+    if (kind === channelKind.packet || kind === channelKind.output) {
+      if (this.#leads) this.#defer(kind, body);
+      else this.#take(kind, body);
+      return;
+    }
+    const word = kind === channelKind.word ? decodeWord(body) : undefined;
+    if (word === undefined) return;
+    if (word.kind === 'role') this.#hearRole(word);
+    this.#events.word(word);
+  }
+
+  /** Standby: what the active mirrors. */
+  #take(kind: number, body: Uint8Array): void {
+    if (kind === channelKind.packet) return this.#events.mirrored(body);
+    const word = decodeOutputWord(body);
+    if (word !== undefined) this.#events.output(word);
+  }
+
+  #hearRole({ role, kept }: Extract<Word, { kind: 'role' }>): void {
+    if (role === 'gone') {
+      this.#role = undefined;
+      if (this.#leads && this.#config.policy === 'degrade' && this.#commits.mode !== 'alone')
+        this.#giveUp('it stopped');
+      return;
+    }
+    this.#role = role;
+    if (role === 'active') {
+      this.#believesUntilUs = 0;
+      this.#askAtUs = 0;
+      return;
+    }
+    const deferred = this.#deferred;
+    this.#dropDeferred();
+    if (!this.#leads) {
+      this.#kept = kept;
+      // All that it delivered, it sent before this word.
+      this.#believesUntilUs = Number.POSITIVE_INFINITY;
+    }
+    // What was delivered without it since the takeover, it does not have.
+    else {
+      this.#mirror(this.#commits.mode === 'alone' ? [] : kept);
+      for (const { kind, body } of deferred) if (kind === channelKind.packet) this.#events.stray(body);
+    }
+  }
+
+  /** The other machine is the standby: every packet waits for it, and these connections it has. */
+  #mirror(kept: readonly Kept[]): void {
+    for (const { flow } of kept) this.agreements.begun(flow);
+    this.#commits.commit();
+    const offsets = new Map(kept.map(({ flow, offset }) => [flow, offset]));
+    this.#events.hold(new Map([...this.agreements.mirrored()].map((flow) => [flow, offsets.get(flow) ?? 0])));
+    this.#commits.require(this.#exchange.sent);
+    this.#events.report({ event: 'mirrored', sessions: kept.length });
+  }
+
+  #note(kind: number, body: Uint8Array): void {
+    if (kind === channelKind.question && body.length === 6) {
+      const answer = new Uint8Array(7);
+      answer.set(body);
+      answer[6] = this.#leads && this.#role === 'standby' && this.#commits.mayClaim(this.#nowUs) ? 1 : 0;
+      this.#exchange.note(channelKind.answer, answer);
+    } else if (kind === channelKind.answer && body.length === 7 && body[6] === 1 && !this.#leads) {
+      const { policy, patienceUs } = this.#config;
+      const untilUs = readU48(body, 0) + (patienceUs / 2) * clockShare;
+      this.#believesUntilUs =
+        policy === 'wait' ? Number.POSITIVE_INFINITY : Math.max(this.#believesUntilUs, untilUs);
+    }
+  }
+
+  #defer(kind: number, body: Uint8Array): void {
+    this.#deferredBytes += body.length;
+    if (this.#deferredBytes <= this.#config.bytesMax) {
+      this.#deferred.push({ kind, body });
+      return;
+    }
+    // Both serve; what it mirrors is of no use any more.
+    this.#dropDeferred();
+    this.#beginAnew();
+  }
+
+  #disconnected(): void {
+    this.#exchange.disconnected();
+    // A standby that we do not hear may become the active.
+    if (this.#role === 'standby' && this.#believesUntilUs === Number.POSITIVE_INFINITY)
+      this.#believesUntilUs = this.#nowUs + (this.#config.patienceUs / 2) * clockShare;
+  }
+
+  /** On without it, until it comes again. */
+  #giveUp(why: string): void {
+    this.#commits.alone(this.#nowUs);
+    this.#commitments.reset();
+    this.agreements.forgetAll();
+    this.#beginAnew();
+    this.#events.report({ event: 'degraded', why });
+    this.#events.released();
+  }
+
+  #beginAnew(): void {
+    this.#role = undefined;
+    this.#kept = [];
+    this.#exchange.forget();
+    this.#peering.drop();
+  }
+}
