@@ -11,6 +11,8 @@
  *   POST /v1/handoff {group, id}         -> {accepted: true}: the state is handed over
  */
 
+import type { RelayStatus } from './relay.ts';
+
 export type Role =
   | 'starting'
   | 'standby'
@@ -70,6 +72,8 @@ export interface GroupStatus {
   readonly others: readonly OtherMember[];
   /** What an operator should know of, in words. */
   readonly warnings: readonly string[];
+  /** Its mirrored service, as this member's relay sees it; null: there is none, or the relay does not run. */
+  readonly sessions: RelayStatus | null;
   /** The proxy this member registers with, and whether that has accepted it; null without one. */
   readonly proxy: { readonly name: string; readonly registered: boolean } | null;
 }

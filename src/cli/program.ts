@@ -67,6 +67,14 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
       const { runDaemon } = await import('../daemon/main.ts');
       setStatus(await runDaemon({ configPath: config }));
     });
+  withSocket(program.command('relay'))
+    .description('run the relay of a mirrored group in the foreground (a daemon starts its own)')
+    .argument('<group>')
+    .action(async (group: string, options: SocketOptions) => {
+      const controlSocket = await chooseSocket(options);
+      const { runRelay } = await import('../relay/main.ts');
+      setStatus(await runRelay({ group, controlSocket }));
+    });
   program
     .command('check')
     .description('say what a configuration comes to, or everything that is wrong with it')

@@ -33,7 +33,13 @@ export function statusPage(status: Status, nowUs: number): string {
     ...peerRows(status.peers, nowUs),
   ];
   const parts = [...(status.groups.length > 0 ? [table(groups)] : []), ...notes(status.groups)];
-  parts.push(...proxied(status), ...votes(status), ...conflicts(status, nowUs), table(peers));
+  parts.push(
+    ...sessions(status),
+    ...proxied(status),
+    ...votes(status),
+    ...conflicts(status, nowUs),
+    table(peers),
+  );
   if (checks.length > 0) parts.push(table([['CHECK', 'STATE', 'LAST RUN'], ...checks]));
   return [...parts, table(facts)].join('\n');
 }
@@ -80,6 +86,30 @@ function notes(groups: readonly GroupStatus[]): string[] {
     ...others.filter((other) => other.heldBack).map((other) => `${name}: ${other.name} is held back\n`),
   ]);
   return lines.length === 0 ? [] : [lines.join('')];
+}
+
+/** Mirrored services: how many connections there are, and how many of them would survive this machine. */
+function sessions({ groups }: Status): string[] {
+  const rows = groups.flatMap(({ name, sessions: relay }) =>
+    relay === null
+      ? []
+      : [
+          [
+            name,
+            relay.mirroring === 'alone' && relay.role === 'active' ? 'NOT MIRRORED' : relay.mirroring,
+            relay.partner,
+            String(relay.sessions),
+            String(relay.survivable),
+            `${relay.lost} ${relay.reset} ${relay.diverged}`,
+            String(relay.bytesBehind),
+            relay.latency.count === 0
+              ? 'none yet'
+              : `${milliseconds(relay.latency.p50Us)}, ${milliseconds(relay.latency.p99Us)}, ${milliseconds(relay.latency.maxUs)}`,
+          ],
+        ],
+  );
+  const head = ['SERVICE OF', 'PACKETS', 'PARTNER', 'SESSIONS', 'SURVIVABLE', 'LOST RESET DIVERGED'];
+  return rows.length === 0 ? [] : [table([[...head, 'BYTES BEHIND', 'COMMITS p50 p99 max'], ...rows])];
 }
 
 /** What this node is a proxy of, and who is registered with it. */

@@ -66,6 +66,8 @@ export interface GroupLink {
   readonly gateway?: Hop;
   /** Proxy: its way to each member that may register here. */
   readonly clients: readonly Hop[];
+  /** A service of the group is mirrored: its TCP port, and the device of its relay. */
+  readonly mirror?: { readonly port: number; readonly gate: string };
 }
 
 /** The next hop to a node: its addresses on the network of one of our interfaces, at most one of each family. */
@@ -99,6 +101,8 @@ export type FromReactor =
   | { readonly kind: 'ready'; readonly fifo: boolean; readonly fifoWhy: string | null }
   | { readonly kind: 'report'; readonly atUs: number; readonly report: Report | ReactorReport }
   | { readonly kind: 'reserveTerms'; readonly ceiling: number }
+  /** A mirrored group's fence opened, or closed: its relay waits for that. */
+  | { readonly kind: 'voice'; readonly group: GroupId; readonly open: boolean; readonly atUs: number }
   /** Proxy: the group's packets are to go to this node, 0: nowhere. Answered by 'routed'. */
   | { readonly kind: 'route'; readonly group: GroupId; readonly to: NodeId | 0 }
   /** The kernel is to ask for the physical addresses of these, on this interface. */

@@ -4,7 +4,7 @@ import { Fence } from '../linux/fence/fence.ts';
 import { findInterface } from '../linux/interfaces.ts';
 import { NftablesSocket } from '../linux/nftables/socket.ts';
 import { RouteSocket } from '../linux/route/socket.ts';
-import { rehearsal, tunDevice } from './devices.ts';
+import { tunDevice } from './devices.ts';
 import { isTableOf, removeRouting } from './routing/tables.ts';
 
 const prefix = 'understudy-';
@@ -65,5 +65,6 @@ function removes(name: string): boolean {
 
 /** The device with the addresses goes with its process. */
 function lives(instance: string): boolean {
-  return findInterface(tunDevice(instance.replace(rehearsal, ''))) !== undefined;
+  // Of a rehearsal, or of a mirrored service: that is the daemon's, too.
+  return findInterface(tunDevice(instance.replace(/-.*$/, ''))) !== undefined;
 }

@@ -4,6 +4,7 @@ import type { MaintenanceResult, ReloadResult, Status } from '../api/types.ts';
 import type { PinnedRole } from '../engine/pin.ts';
 import { destroyTcpSockets } from '../linux/sockdiag.ts';
 import { parseIp } from '../wire/address.ts';
+import type { GroupId } from '../wire/control/message.ts';
 import type { FromReactor, ReactorStatus, ToReactor } from './bridge.ts';
 import { HealthWatch } from './checks/health.ts';
 import { loadConfig } from './config/load.ts';
@@ -13,6 +14,9 @@ import type { OccurrenceRing } from './events/ring.ts';
 import { HandoffDesk } from './handoff.ts';
 import type { ControlSurface } from './http/surface.ts';
 import { Maintenance, refusePinned } from './maintenance.ts';
+import { RelayDesk } from './relays/desk.ts';
+import { reportRelay } from './relays/events.ts';
+import { RelaySupervisor } from './relays/supervisor.ts';
 import { planReload } from './reload.ts';
 import { RouteKeeper } from './routing/keeper.ts';
 import type { Pins } from './state/pins.ts';
@@ -40,11 +44,15 @@ export interface ControlPlaneParts {
 export class ControlPlane implements ControlSurface {
   readonly ring: OccurrenceRing;
   readonly handoffs: HandoffDesk = new HandoffDesk();
+  readonly relays: RelayDesk;
   readonly #parts: ControlPlaneParts;
   readonly #journal: Journal;
   readonly #health: HealthWatch;
   readonly #routes: RouteKeeper;
   readonly #maintenance: Maintenance;
+  readonly #supervisor: RelaySupervisor;
+  /** What the checks of each group say. */
+  readonly #checked = new Map<GroupId, { readonly healthy: boolean; readonly reason: string }>();
   readonly #questions = new Map<number, (status: ReactorStatus) => void>();
   readonly #startedMs = performance.now();
   #config: ResolvedConfig;
@@ -69,6 +77,21 @@ export class ControlPlane implements ControlSurface {
           detail: { check: entry.name, healthy: state.healthy, said: state.detail },
         }),
       health: (group, healthy, reason) => this.#healthChanged(group, healthy, reason),
+    });
+    const { groups, socket } = parts.config.control;
+    this.relays = new RelayDesk(
+      groups.flatMap(({ relay }) => relay?.plan ?? []),
+      {
+        ready: (group, ready, why) => this.#relayReady(group, ready, why),
+        report: (group, report) => reportRelay(this.#journal, group, report),
+      },
+    );
+    this.#supervisor = new RelaySupervisor(socket, {
+      ended: (group, how) =>
+        this.#journal.say('relayEnded', `${group}: its relay is started again: ${how}`, {
+          group,
+          detail: { how },
+        }),
     });
     this.#routes = new RouteKeeper(parts.config.reactor, (report) =>
       this.#journal.report({ kind: 'report', atUs: monotonicUs(), report }, this.#config.control.names),
@@ -106,6 +129,10 @@ export class ControlPlane implements ControlSurface {
         return this.#routes.resolve(message.group, message.node);
       case 'yielded':
         return this.#destroyConnections(message.addresses);
+      case 'voice': {
+        const name = this.#config.control.names.groups.get(message.group);
+        return this.relays.voice(name ?? '', message.open, message.atUs);
+      }
       case 'status':
         this.#questions.get(message.id)?.(message.status);
         return;
@@ -120,6 +147,19 @@ export class ControlPlane implements ControlSurface {
 
   stopChecks(): void {
     this.#health.stop();
+    this.#supervisor.hold();
+  }
+
+  /** Starts the relays of mirrored groups. The socket listens. */
+  startRelays(): void {
+    for (const { name, relay } of this.#config.control.groups)
+      if (relay?.supervised === true) this.#supervisor.start(name);
+  }
+
+  /** Ends them in order; the reactor has given up every role. */
+  async stopRelays(): Promise<void> {
+    await this.relays.stop();
+    this.#supervisor.end();
   }
 
   /** The reactor has ended. */
@@ -133,6 +173,7 @@ export class ControlPlane implements ControlSurface {
       version,
       uptimeMs: Math.round(performance.now() - this.#startedMs),
       realtime: this.#realtime,
+      sessions: (group) => this.relays.counts(group),
     });
   }
 
@@ -275,7 +316,9 @@ export class ControlPlane implements ControlSurface {
       const address = parseIp(text);
       if (address === undefined) continue;
       try {
-        destroyTcpSockets(address);
+        // A mirrored service's sockets are its relay's: by now they are replicas.
+        const mirrored = this.#mirroredPorts(text);
+        destroyTcpSockets(address, (port) => !mirrored.includes(port));
       } catch (error) {
         const { message } = describeFailure(error);
         this.#journal.say('connectionsRemain', `connections on ${text} were not ended: ${message}`);
@@ -283,8 +326,36 @@ export class ControlPlane implements ControlSurface {
     }
   }
 
-  #healthChanged(group: ControlGroup, healthy: boolean, reason: string): void {
+  #mirroredPorts(address: string): number[] {
+    const { groups } = this.#config.control;
+    return groups.flatMap(({ addresses, relay }) =>
+      relay !== undefined && addresses.includes(address) ? [relay.plan.service] : [],
+    );
+  }
+
+  #relayReady(name: string, ready: boolean, why: string): void {
+    this.#journal.say('relay', `${name}: ${why}`, {
+      group: name,
+      level: ready ? 'info' : 'error',
+      detail: { ready },
+    });
+    const group = this.#config.control.groups.find((candidate) => candidate.name === name);
+    if (group !== undefined) this.#judge(group);
+  }
+
+  /** A group is well when all its checks pass and, where a service of it is mirrored, its relay serves. */
+  #judge(group: ControlGroup): void {
+    const checks = this.#checked.get(group.id);
+    if (checks === undefined) return;
+    const { healthy, reason } = this.relays.isReady(group.name)
+      ? checks
+      : { healthy: false, reason: 'its relay does not run' };
     this.#parts.post({ kind: 'health', group: group.id, healthy, reason });
+  }
+
+  #healthChanged(group: ControlGroup, healthy: boolean, reason: string): void {
+    this.#checked.set(group.id, { healthy, reason });
+    this.#judge(group);
     if (group.checks.length === 0) return;
     this.#journal.say('health', `${group.name} is ${healthy ? 'healthy' : 'unhealthy'}: ${reason}`, {
       group: group.name,

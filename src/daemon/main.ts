@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import { CodedError, failureKinds } from '../api/errors.ts';
+import { relaySocket } from '../api/relay.ts';
 import type { PinnedRole } from '../engine/pin.ts';
 import type { GroupId } from '../wire/control/message.ts';
 import type { BootRecord, FromReactor } from './bridge.ts';
@@ -114,13 +115,19 @@ class Life {
       this.#started = await this.#untilReady();
       if (this.#started) {
         await listenOn(this.#server, socket);
+        if (this.#plane.relays.groups.length > 0) {
+          await clearSocketPath(relaySocket(socket));
+          await listenOn(this.#plane.relays.server, relaySocket(socket));
+        }
         this.#plane.startChecks();
+        this.#plane.startRelays();
       }
       return await this.#end.promise;
     } finally {
       release();
       clearTimeout(this.#stopTimer);
       this.#plane.stopChecks();
+      await this.#plane.stopRelays();
       if (this.#server.listening) rmSync(socket, { force: true });
       this.#journal.ring.end();
       this.#plane.handoffs.end();

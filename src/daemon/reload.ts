@@ -70,6 +70,7 @@ function compareGroups(
     if (differ(before.checks, after.checks)) changed.push(`groups.${name}.checks`);
     if (differ(served(before.link), served(after.link)))
       needsRestart.push(`groups.${name} (interface or addresses)`);
+    if (differ(before.relay, after.relay)) needsRestart.push(`groups.${name}.mirror`);
     const [was, will] = [bonds(before.engine), bonds(after.engine)];
     if (differ(was.members, will.members)) needsRestart.push(`groups.${name}.members`);
     if (differ(was.proxies, will.proxies)) needsRestart.push(`groups.${name}.proxies`);
@@ -81,16 +82,17 @@ function compareGroups(
 /** What the planes know of a group; `checks` on members only. */
 function parts({ control, reactor }: ResolvedConfig, name: string) {
   const id = [...control.groups, ...control.proxied].find((group) => group.name === name)?.id;
-  const checks = control.groups.find((group) => group.id === id)?.checks;
+  const member = control.groups.find((group) => group.id === id);
+  const [checks, relay] = [member?.checks, member?.relay];
   const link = reactor.groups.find((group) => group.id === id);
   const { groups, proxied } = reactor.engine;
   const engine = [...groups, ...proxied].find((group) => group.id === id);
-  return link === undefined || engine === undefined ? undefined : { checks, link, engine };
+  return link === undefined || engine === undefined ? undefined : { checks, relay, link, engine };
 }
 
 /** What devices and tables were made for; whether there are checks, the reactor asks at its start only. */
-function served(link: GroupLink): Omit<GroupLink, 'checked'> {
-  const { checked: _, ...rest } = link;
+function served(link: GroupLink): Omit<GroupLink, 'checked' | 'mirror'> {
+  const { checked: _, mirror: __, ...rest } = link;
   return rest;
 }
 

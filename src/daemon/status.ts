@@ -1,4 +1,5 @@
 /** The reactor's numbers and the control plane's facts, joined into what the control socket answers. */
+import type { RelayStatus } from '../api/relay.ts';
 import type {
   GroupStatus,
   OtherMember,
@@ -17,6 +18,8 @@ export interface DaemonFacts {
   readonly version: string;
   readonly uptimeMs: number;
   readonly realtime: Status['realtime'];
+  /** By the group's name. */
+  readonly sessions: (group: string) => RelayStatus | null;
 }
 
 export function assembleStatus(
@@ -39,7 +42,7 @@ export function assembleStatus(
       lapses: reactor.lapses,
       renewals: reactor.renewals,
     },
-    groups: control.groups.flatMap((group) => groupStatus(reactor, group, control.names, health)),
+    groups: control.groups.flatMap((group) => groupStatus(reactor, group, control.names, health, facts)),
     proxied: control.proxied.flatMap((group) => proxiedStatus(reactor, group, control.names)),
     votes: reactor.votes.map((vote) => voteStatus(vote, control.names)),
     peers: reactor.peers.map((peer) => peerStatus(peer, config)),
@@ -53,6 +56,7 @@ function groupStatus(
   group: ControlGroup,
   names: Names,
   health: HealthWatch,
+  { sessions }: DaemonFacts,
 ): GroupStatus[] {
   const state = reactor.groups.find((candidate) => candidate.id === group.id);
   if (state === undefined) return [];
@@ -83,6 +87,7 @@ function groupStatus(
       damping: { falls: state.falls, heldBackMs: state.heldBackUs / 1000 },
       others,
       warnings: pinWarnings(state, others, names),
+      sessions: sessions(group.name),
       proxy: state.proxy && {
         name: memberName(names, state.proxy.id),
         registered: state.proxy.registered,

@@ -48,6 +48,7 @@ function member(name: string, role: GroupStatus['role'], proxy: string, register
         damping: { falls: 0, heldBackMs: 0 },
         others: [],
         warnings: [],
+        sessions: null,
         proxy: { name: proxy, registered },
       },
     ],

@@ -197,6 +197,7 @@ test('status joins the reactor’s numbers with names', async (context) => {
       damping: { falls: 0, heldBackMs: 0 },
       others: [],
       warnings: [],
+      sessions: null,
     },
   ]);
   assert.deepEqual(status.peers, [

@@ -87,6 +87,23 @@ export interface GroupEntry {
     readonly status: boolean;
   };
   readonly checks: readonly CheckEntry[];
+  /** A service whose TCP connections survive a takeover. */
+  readonly mirror?: MirrorEntry | undefined;
+}
+
+export interface MirrorEntry {
+  readonly mode: 'concurrent';
+  /** The service's TCP port on the group's addresses. */
+  readonly service: number;
+  /** The server behind it on each member: `ADDRESS:PORT`, `[ADDRESS]:PORT`, or the path of a unix socket. */
+  readonly backend: string;
+  readonly policy: 'degrade' | 'wait';
+  readonly degradeAfterMs: number;
+  readonly encrypt: boolean;
+  /** TCP port on the paths' addresses, by which the members' relays reach each other. */
+  readonly port: number;
+  /** The daemon starts the relay; else somebody runs `understudy relay`. */
+  readonly supervised: boolean;
 }
 
 export interface GroupMemberEntry {

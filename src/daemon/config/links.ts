@@ -4,6 +4,7 @@ import type { GroupLink, Hop, PathLink } from '../bridge.ts';
 import { firstOfEachFamily } from './family.ts';
 import type { ConfigFile, GroupEntry, PathEntry } from './format.ts';
 import { groupId } from './identity.ts';
+import { gateOf } from './mirrored.ts';
 import {
   arePeers,
   clientsOf,
@@ -49,12 +50,16 @@ function memberLink(file: ConfigFile, name: string, group: GroupEntry): GroupLin
     addresses: group.addresses,
     standbyAddress: group.standbyAddress,
     strict: group.policy === 'strict',
-    checked: group.checks.length > 0,
+    // Without its relay the group has no service.
+    checked: group.checks.length > 0 || group.mirror !== undefined,
     memberAddresses: Object.keys(group.members).map((member) => ({
       member: nodeId(file, member),
       addresses: addressesSeenFrom(file, group, member),
     })),
     ...(gateway === undefined ? {} : { gateway }),
+    ...(group.mirror === undefined
+      ? {}
+      : { mirror: { port: group.mirror.service, gate: gateOf(file, name) } }),
     clients: [],
   };
 }

@@ -1,4 +1,6 @@
 /** From the file that all members may share to what this node's two planes need. */
+
+import type { RelayPlan } from '../../api/relay.ts';
 import type {
   EngineConfig,
   GroupConfig,
@@ -12,6 +14,7 @@ import { leaseMs, promiseMs } from './crosscheck/timing.ts';
 import type { CheckEntry, ConfigFile, GroupEntry, LogLevel } from './format.ts';
 import { clusterNumber, groupId, instanceId } from './identity.ts';
 import { groupLink, nodeId, pathLinks } from './links.ts';
+import { relayPlan } from './mirrors.ts';
 import {
   arePeers,
   clientsOf,
@@ -49,6 +52,8 @@ export interface ControlGroup {
   readonly addresses: readonly string[];
   readonly members: readonly string[];
   readonly checks: readonly CheckEntry[];
+  /** A service of it is mirrored. `supervised`: the daemon starts the relay. */
+  readonly relay?: { readonly plan: RelayPlan; readonly supervised: boolean };
 }
 
 export interface ControlProxied {
@@ -107,6 +112,7 @@ export function resolve(file: ConfigFile, keys: readonly string[]): ResolvedConf
       groups: own.map(([name, group]) => ({
         ...controlGroup(file, name, group),
         checks: group.checks,
+        ...relayOf(file, name, group, keys),
       })),
       proxied: proxied.map(([name, group]) => controlGroup(file, name, group)),
       names: {
@@ -121,6 +127,16 @@ export function resolve(file: ConfigFile, keys: readonly string[]): ResolvedConf
 /** Where a node's control socket is unless the file says otherwise. */
 export function defaultSocket(node: string): string {
   return `/run/understudy/${node}.sock`;
+}
+
+function relayOf(
+  file: ConfigFile,
+  name: string,
+  group: GroupEntry,
+  keys: readonly string[],
+): Pick<ControlGroup, 'relay'> {
+  const plan = relayPlan(file, name, group, keys);
+  return plan === undefined ? {} : { relay: { plan, supervised: group.mirror?.supervised ?? true } };
 }
 
 type NamedGroups = readonly (readonly [string, GroupEntry])[];

@@ -91,6 +91,20 @@ export const checkEntrySchema: v.GenericSchema<unknown, CheckEntry> = v.variant(
   'must be one of tcp, exec, interface',
 );
 
+const mirror = mapping({
+  mode: v.picklist(['concurrent'], 'must be concurrent'),
+  service: integer(1, 65535),
+  backend: text(
+    'must be the server behind the service: 127.0.0.1:8081, "[::1]:8081", or the absolute path of its unix socket',
+    /^(?:\/.+|[0-9.]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5})$/,
+  ),
+  policy: v.optional(v.picklist(['degrade', 'wait'], 'must be degrade or wait'), 'degrade'),
+  degradeAfterMs: v.optional(range(milliseconds, 100, 3_600_000), 1000),
+  encrypt: v.optional(flag(), false),
+  port: v.optional(integer(1, 65535), 7190),
+  supervised: v.optional(flag(), true),
+});
+
 const group = mapping({
   interface: v.optional(interfaceName),
   addresses: v.pipe(addressList, v.minLength(1, 'must have at least one address')),
@@ -121,6 +135,7 @@ const group = mapping({
     {},
   ),
   checks: v.optional(v.array(checkEntrySchema, 'must be a list of checks'), []),
+  mirror: v.optional(mirror),
 });
 
 const schedule = v.pipe(

@@ -34,6 +34,14 @@ export type ControlCode =
   | 'reloaded'
   | 'reloadRefused'
   | 'connectionsRemain'
+  | 'relay'
+  | 'relayEnded'
+  | 'sessionsMirrored'
+  | 'sessionsDegraded'
+  | 'sessionsTaken'
+  | 'sessionsYielded'
+  | 'sessionDiverged'
+  | 'sessionAlone'
   | 'stopping'
   | 'stopped'
   | 'reactorFailed';
@@ -89,6 +97,46 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
     'warn',
     'connections on an address that was given up could not be ended; they speak again when it is taken next',
     'give the kernel CONFIG_INET_DIAG_DESTROY, or restart the programs that hold them',
+  ),
+  relay: kind(
+    'info',
+    'the relay of a mirrored group serves, or is gone (error): then this member cannot have the role',
+    'see relayEnded for why',
+  ),
+  relayEnded: kind(
+    'error',
+    'the process of a relay ended and is started again; its connections go on at the other member where that had them',
+    'see its last words',
+  ),
+  sessionsMirrored: kind(
+    'info',
+    'active: there is a standby for the connections, and packets wait for it',
+    '',
+  ),
+  sessionsDegraded: kind(
+    'warn',
+    'active: the service goes on without a standby, and no connection would survive',
+    'see why the other member’s relay does not answer: its daemon, the paths, its load',
+  ),
+  sessionsTaken: kind(
+    'info',
+    'the role came: connections of the other member go on here; where this one may have been behind they were reset (error)',
+    'where they were reset: raise mirror.degradeAfterMs, or see why the members did not hear each other before',
+  ),
+  sessionsYielded: kind(
+    'info',
+    'the role went: connections that both members have are replicas here now; the others ended (warn)',
+    '',
+  ),
+  sessionDiverged: kind(
+    'error',
+    'the two servers of a connection said different things; the active’s counts, and a takeover resets the connection',
+    'the server must answer the same bytes with the same bytes: compare its versions and data on both members',
+  ),
+  sessionAlone: kind(
+    'warn',
+    'a connection lives on the active only: its replica could not be kept, or did not come to its end in time',
+    'see whether the standby’s server runs and keeps up',
   ),
   stopping: kind('info', 'the daemon hands over what it holds and then ends', ''),
   stopped: kind('info', 'everything was handed over', ''),

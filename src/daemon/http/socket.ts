@@ -1,7 +1,7 @@
 /** The unix socket itself: only root may open it, and one that a dead daemon left is removed. */
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Server as StreamServer } from 'node:net';
 import { dirname } from 'node:path';
 import { CodedError } from '../../api/errors.ts';
 import { systemReason, systemWords } from '../errors.ts';
@@ -31,7 +31,7 @@ export async function clearSocketPath(path: string): Promise<void> {
 }
 
 /** Resolves when the server listens on `path`, mode 0600 from its first moment. */
-export function listenOn(server: Server, path: string): Promise<void> {
+export function listenOn(server: StreamServer, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const refused = (error: Error): void => reject(unusable(path, systemWords(error)));
     server.once('error', refused);

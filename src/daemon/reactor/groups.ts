@@ -57,8 +57,13 @@ export class Groups {
         id: link.id,
         interface: link.interface,
         addresses: link.addresses.map(addressOf),
+        ...(link.mirror === undefined ? {} : { mirrored: [link.mirror.port] }),
       })),
-      ownDevices: [tunDevice(config.instance), holdDevice(config.instance)],
+      ownDevices: [
+        tunDevice(config.instance),
+        holdDevice(config.instance),
+        ...config.groups.flatMap(({ mirror }) => (mirror === undefined ? [] : [mirror.gate])),
+      ],
       waitingRoom: holdDevice(config.instance),
     });
     this.lease = new Lease(this.#fence, config.renewIntervalUs, config.leaseMs);
@@ -117,6 +122,11 @@ export class Groups {
     this.#yielded.set(group, nowUs);
     this.hold.discard(group);
     this.#attempt('take back', this.#where(group), () => this.#ownership.deactivate(group));
+  }
+
+  /** A service of the group is mirrored. */
+  isMirrored(group: GroupId): boolean {
+    return this.#links.get(group)?.mirror !== undefined;
   }
 
   answer(group: GroupId, on: boolean): void {

@@ -230,13 +230,15 @@ export class Reactor {
         return this.#speaker.send(effect);
       case 'acquire': {
         const ok = this.#groups.acquire(effect.group, this.#now, effect.until);
+        if (ok) this.#voice(effect.group, true);
         return this.#engine.handle({ kind: 'acquired', group: effect.group, ok }, this.#now);
       }
       case 'extend':
         if (this.#groups.extend(effect.group, effect.until)) return;
         return this.#engine.handle({ kind: 'leaseLost', group: effect.group }, this.#now);
       case 'yield':
-        return this.#groups.yield(effect.group, this.#now);
+        this.#groups.yield(effect.group, this.#now);
+        return this.#voice(effect.group, false);
       case 'answer':
         return this.#groups.answer(effect.group, effect.on);
       case 'announce':
@@ -265,6 +267,12 @@ export class Reactor {
         this.#ended = true;
         return;
     }
+  }
+
+  /** The relay of a mirrored group follows at once: this goes out with the turn, not with its reports. */
+  #voice(group: GroupId, open: boolean): void {
+    if (!this.#groups.isMirrored(group)) return;
+    this.#outbox.push({ kind: 'voice', group, open, atUs: monotonicUs() });
   }
 
   #readMailbox(): void {

@@ -5,6 +5,7 @@ import { groupId } from '../identity.ts';
 import { shareAPath } from '../places.ts';
 import { checkAddress } from './addresses.ts';
 import type { Findings } from './findings.ts';
+import { checkMirror } from './mirrors.ts';
 import { checkOwnAddresses } from './own-addresses.ts';
 import type { AddressOwners } from './paths.ts';
 import { checkProxies } from './proxies.ts';
@@ -28,6 +29,7 @@ export function checkGroups(findings: Findings, onPaths: AddressOwners): void {
     checkProxies(findings, name, group);
     checkGroupAddresses(findings, name, group, owners, taken);
     checkChecks(findings, name, group);
+    checkMirror(findings, name, group);
   }
 }
 

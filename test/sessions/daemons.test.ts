@@ -1,0 +1,99 @@
+/**
+ * A mirrored group between two real daemons: plain clients work, the machine that serves is hurt in one way or another, or
+ * the role is moved, and no client notices more than a pause.
+ */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inNamespace } from '../namespace.ts';
+import { Pair, type Settings } from './pair.ts';
+import { build, type Load, type Seen } from './trial.ts';
+
+inNamespace(import.meta.filename);
+build();
+
+const load: Load = { echo: 6, get: 2, put: 2, idle: 6, bytes: 1_000_000 };
+const longLived = load.echo + load.idle;
+
+function requireUntouched(seen: Seen, pair: Pair): void {
+  const told = (): string =>
+    Object.values(pair.machines)
+      .map((machine) => machine.told())
+      .join('\n');
+  assert.deepEqual([seen.lost, seen.wrong], [[], []], told());
+  assert.equal(seen.finished, seen.opened);
+  assert.ok(seen.echoes > load.echo && seen.bulkBytes > 0, 'the clients worked');
+}
+
+/** Both machines serve, clients work, `harm` is done to the active, and the clients end in order. */
+async function play(
+  context: TestContext,
+  settings: Settings,
+  harm: (pair: Pair) => Promise<void>,
+): Promise<Pair> {
+  const pair = new Pair(settings);
+  context.after(() => pair.close());
+  await pair.start();
+  await pair.load('ipv4', load);
+  await harm(pair);
+  await sleep(500);
+  const seen = await pair.finish();
+  requireUntouched(seen, pair);
+  context.diagnostic(
+    JSON.stringify({ stallsMs: seen.stallsMs.toSorted((a, b) => a - b), opened: seen.opened }),
+  );
+  for (const { name, events } of Object.values(pair.machines))
+    for (const { code, message } of events)
+      if (/^sessions|^relay/.test(code)) context.diagnostic(`${name}: ${message}`);
+  return pair;
+}
+
+async function activeOf(pair: Pair): Promise<'active' | 'standby'> {
+  const name = await pair.active();
+  assert.ok(name !== undefined);
+  return name;
+}
+
+/** The other one has the role. */
+async function moved(pair: Pair, from: 'active' | 'standby'): Promise<void> {
+  await pair.until('the role has moved', async () => (await pair.active()) === pair.other(from));
+}
+
+test('power loss', async (context) => {
+  await play(context, {}, async (pair) => {
+    const first = await activeOf(pair);
+    await pair.cut(first);
+    await moved(pair, first);
+  });
+});
+
+test('the daemon is killed', async (context) => {
+  await play(context, { encrypt: true }, async (pair) => {
+    const first = await activeOf(pair);
+    await pair.machines[first].kill('daemon');
+    await moved(pair, first);
+  });
+});
+
+test('the relay is killed: its daemon hands the group over, and the next relay is a standby', async (context) => {
+  await play(context, {}, async (pair) => {
+    const first = await activeOf(pair);
+    await pair.machines[first].kill('relay');
+    await moved(pair, first);
+    await pair.until('there is a standby again', async () => {
+      const { sessions } = await pair.machines[pair.other(first)].group();
+      return sessions?.partner === 'standby' && sessions.mirroring === 'mirrored';
+    });
+  });
+});
+
+test('planned switchovers, there and back', async (context) => {
+  await play(context, {}, async (pair) => {
+    for (let turn = 0; turn < 2; turn++) {
+      const from = await activeOf(pair);
+      await pair.machines[from].switchover();
+      await moved(pair, from);
+      await pair.mirrored(longLived);
+    }
+  });
+});

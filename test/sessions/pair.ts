@@ -1,0 +1,227 @@
+/**
+ * Two machines with real daemons and a mirrored group, an ordinary client, a switch: as `trial.ts` builds them. The daemons
+ * start their relays, and decide who is active.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GroupStatus, Occurrence, Status } from '../../src/api/types.ts';
+import { askSwitchover, followEvents, readStatus } from '../../src/lab/control-client.ts';
+import { until } from '../../src/lab/until.ts';
+import { ip } from '../namespace.ts';
+import { type Load, Process, power, type Seen, services } from './trial.ts';
+
+const names = ['active', 'standby'] as const;
+export type Name = (typeof names)[number];
+const group = 'web';
+const readyMs = 20_000;
+
+export interface Settings {
+  readonly policy?: 'degrade' | 'wait';
+  readonly encrypt?: boolean;
+}
+
+function configuration(node: Name, settings: Settings): string {
+  return JSON.stringify({
+    cluster: 'sessions',
+    node,
+    key: '5f'.repeat(32),
+    stateDir: `/run/pair/${node}`,
+    control: socketOf(node),
+    heartbeat: { intervalMs: 20, misses: 8 },
+    lease: { leaseMs: 500, renewMs: 50 },
+    realtime: { fifoPriority: 10 },
+    startup: { graceMs: 200, probeMs: 0, silentPortMs: 0 },
+    damping: { firstMs: 0 },
+    members: { active: { id: 1 }, standby: { id: 2 } },
+    paths: {
+      cable: {
+        ...{ id: 1, kind: 'cable', port: 7169 },
+        members: {
+          active: { interface: 'link0', address: '198.51.100.2' },
+          standby: { interface: 'link0', address: '198.51.100.3' },
+        },
+      },
+      lan: {
+        ...{ id: 2, kind: 'lan', port: 7170 },
+        members: {
+          active: { interface: 'lan0', address: '192.0.2.2' },
+          standby: { interface: 'lan0', address: '192.0.2.3' },
+        },
+      },
+    },
+    groups: {
+      [group]: {
+        interface: 'lan0',
+        addresses: Object.values(services),
+        members: { active: { priority: 200 }, standby: { priority: 100 } },
+        mirror: {
+          mode: 'concurrent',
+          service: 7000,
+          backend: '127.0.0.1:8081',
+          degradeAfterMs: 3000,
+          ...settings,
+        },
+      },
+    },
+  });
+}
+
+function socketOf(name: Name): string {
+  return `/run/pair/${name}.sock`;
+}
+
+/** One machine's daemon, with the relay that it starts. */
+export class Machine {
+  readonly name: Name;
+  readonly events: Occurrence[] = [];
+  #child: ChildProcess | undefined;
+
+  constructor(name: Name, settings: Settings) {
+    this.name = name;
+    mkdirSync('/run/pair', { recursive: true });
+    writeFileSync(this.#config, configuration(name, settings), { mode: 0o600 });
+  }
+
+  get #config(): string {
+    return `/run/pair/${this.name}.yaml`;
+  }
+
+  get #log(): string {
+    return `/run/pair/${this.name}.log`;
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(this.#log, 'a');
+    const main = join(import.meta.dirname, '../../src/cli/main.ts');
+    const program = join(import.meta.dirname, 'programs.ts');
+    const command = [process.execPath, main, 'run', '--config', this.#config];
+    // A group of its own: a power loss ends all of a machine's processes.
+    this.#child = spawn('ip', ['netns', 'exec', this.name, 'setpriv', '--pdeathsig', 'KILL', ...command], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, UNDERSTUDY_RELAY_PROGRAM: program },
+    });
+    await until(
+      `${this.name} answers`,
+      async () => (await this.status().catch(() => undefined)) !== undefined,
+      readyMs,
+      () => this.told(),
+    );
+    followEvents(socketOf(this.name), (event) => this.events.push(event)).catch(() => undefined);
+  }
+
+  async status(): Promise<Status> {
+    return await readStatus(socketOf(this.name));
+  }
+
+  async group(): Promise<GroupStatus> {
+    const found = (await this.status()).groups.find(({ name }) => name === group);
+    if (found === undefined) throw new Error('no such group');
+    return found;
+  }
+
+  async switchover(): Promise<void> {
+    await askSwitchover(socketOf(this.name), group);
+  }
+
+  /** SIGKILL to the daemon, to its relay, or to all of the machine. */
+  async kill(what: 'daemon' | 'relay' | 'all'): Promise<void> {
+    const child = this.#child;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (what === 'relay') {
+      const { sessions } = await this.group();
+      if (sessions === null) throw new Error(`${this.name} has no relay to kill`);
+      process.kill(sessions.pid, 'SIGKILL');
+      return;
+    }
+    const exit = once(child, 'exit');
+    process.kill(what === 'all' ? -child.pid : child.pid, 'SIGKILL');
+    await exit;
+  }
+
+  told(): string {
+    return `${this.name}: ${readFileSync(this.#log, 'utf8').split('\n').slice(-40).join('\n')}`;
+  }
+}
+
+export class Pair {
+  readonly machines: Readonly<Record<Name, Machine>>;
+  #client: Process | undefined;
+  #first: Name = 'active';
+
+  constructor(settings: Settings = {}) {
+    this.machines = { active: new Machine('active', settings), standby: new Machine('standby', settings) };
+  }
+
+  /** Both run, one is active, and the other one's relay is its standby. */
+  async start(): Promise<void> {
+    ip('-n client neigh flush all');
+    await Promise.all(names.map((name) => this.machines[name].start()));
+    await this.until('one is active', async () => (await this.active()) !== undefined);
+    this.#first = (await this.active()) ?? this.#first;
+    await this.mirrored(0);
+  }
+
+  /** Who is active; undefined: nobody, or both. */
+  async active(): Promise<Name | undefined> {
+    const roles = await Promise.all(
+      names.map(async (name) => (await this.machines[name].group().catch(() => undefined))?.role),
+    );
+    const serving = names.filter((_, index) => roles[index] === 'active');
+    return serving.length === 1 ? serving[0] : undefined;
+  }
+
+  /** At least so many connections, and all of them on both machines. */
+  async mirrored(least: number): Promise<void> {
+    await this.until(`${least} connections on both machines`, async () => {
+      const name = await this.active();
+      const counts = name === undefined ? null : (await this.machines[name].group()).sessions;
+      return (
+        counts !== null &&
+        counts.partner === 'standby' &&
+        counts.mirroring === 'mirrored' &&
+        counts.sessions >= least &&
+        counts.survivable === counts.sessions
+      );
+    });
+  }
+
+  async load(family: keyof typeof services, load: Load): Promise<void> {
+    this.#client = new Process('client', 'client.ts', services[family], JSON.stringify(load));
+    await this.mirrored(load.echo + load.idle);
+  }
+
+  /** The clients finish what they began. */
+  async finish(): Promise<Seen> {
+    if (this.#client === undefined) throw new Error('nobody works');
+    this.#client.endInput();
+    return (await this.#client.report()) as unknown as Seen;
+  }
+
+  other(name: Name): Name {
+    return name === 'active' ? 'standby' : 'active';
+  }
+
+  /** A machine without power: no process, no carrier. */
+  async cut(name: Name): Promise<void> {
+    const dead = this.machines[name].kill('all');
+    power(false, name);
+    await dead;
+  }
+
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    await until(what, holds, readyMs, () => names.map((name) => this.machines[name].told()).join('\n'));
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.kill();
+    for (const name of names) {
+      await this.machines[name].kill('all');
+      power(true, name);
+    }
+    await sleep(0);
+  }
+}
