@@ -17,6 +17,8 @@ import type { MachineReport } from './report.ts';
 
 /** What may wait for the standby, bytes. */
 const heldBytesMax = 64 << 20;
+/** Clients that give up on an end that does not come do so after 5 s and more. */
+const farewellPatienceMs = 2500;
 const countsEveryUs = 200_000;
 /** A module whose `program` answers instead of the backend: for tests. */
 const programVariable = 'UNDERSTUDY_RELAY_PROGRAM';
@@ -82,6 +84,7 @@ class Relay {
         bytesMax: heldBytesMax,
       },
       program,
+      farewellPatienceMs,
       report: (report) => this.#report(report),
       turned: (nowUs) => this.#turned(nowUs),
     });
