@@ -261,7 +261,7 @@ export class Machine {
     this.#partner.receive();
     const mirrored = this.#partner.yield(monotonicUs());
     this.#accepted.acceptWaiting();
-    this.#config.feed?.unmirror();
+    this.#config.feed?.yield();
     const before = this.#names;
     const kept = before.filter((flow) => mirrored(flow) && this.#canKeep(flow)).slice(0, keptMax);
     // Whoever completes these, both have them.
