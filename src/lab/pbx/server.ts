@@ -1,0 +1,29 @@
+/**
+ * The exchange as a program of its own on a member, an ordinary server that knows nothing of redundancy: it binds as soon as
+ * the address exists. Its state is its own: whoever takes over with another one of these begins anew.
+ */
+import { createServer } from 'node:net';
+import { attach } from './attachment.ts';
+import { Exchange } from './exchange.ts';
+
+export interface ServerOptions {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How often binding is tried while the address does not exist yet, milliseconds. */
+const bindRetryMs = 10;
+
+const { address, port } = JSON.parse(process.argv[2] ?? '{}') as ServerOptions;
+const exchange = new Exchange();
+
+function listen(): void {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+    attach(exchange, socket, () => Math.floor(performance.now())),
+  );
+  server.on('error', () => setTimeout(listen, bindRetryMs));
+  server.listen(port, address);
+}
+
+listen();
+process.stdin.resume().on('end', () => process.exit(0));
