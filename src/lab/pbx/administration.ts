@@ -1,0 +1,131 @@
+/** A session with answers, as a person at a terminal has it: station administration, and calls. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Chronicle } from './chronicle.ts';
+import type { Dialogue } from './dialogue.ts';
+import { difference, nowUs, type SessionLog } from './session-log.ts';
+
+/** Between two commands, milliseconds: a typist's, and a machine's. */
+const typingMs = 80;
+const diallingMs = 5;
+const stationsMax = 10;
+const names = [
+  'Hedda',
+  'Thea',
+  'Ejlert',
+  'Juliane',
+  'Berte',
+  'Jørgen',
+  'Nora',
+  'Torvald',
+  'Kristine',
+  'Nils',
+];
+
+/** A session in which every answer is known beforehand. */
+class Answers {
+  readonly #dialogue: Dialogue;
+  readonly #log: SessionLog;
+  readonly #chronicle: Chronicle | undefined;
+  #count = 0;
+
+  /** `chronicle`: where commands and answers are told. */
+  constructor(dialogue: Dialogue, log: SessionLog, chronicle?: Chronicle) {
+    this.#dialogue = dialogue;
+    this.#log = log;
+    this.#chronicle = chronicle;
+  }
+
+  /** Resolves to the answer, which must be `expected`: text, or what makes it of the answer itself. */
+  async ask(command: string, expected: string | ((answer: string) => string)): Promise<string> {
+    const atUs = nowUs();
+    this.#log.await();
+    this.#dialogue.say(command);
+    try {
+      const line = await this.#dialogue.line();
+      const number = `${++this.#count} `;
+      const answer = line.slice(line.indexOf(' ') + 1);
+      const right = Buffer.from(`${number}${typeof expected === 'string' ? expected : expected(answer)}\n`);
+      const heard = Buffer.from(`${line}\n`);
+      const waitUs = this.#log.hear(heard.length, difference(heard, right));
+      this.#chronicle?.tell({ atUs, waitUs, command, answer });
+      return answer;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#chronicle?.tell({ atUs, waitUs: nowUs() - atUs, command, answer: null, why });
+      throw error;
+    }
+  }
+
+  /** Says goodbye and awaits the end. */
+  async quit(): Promise<void> {
+    await this.ask('QUIT', 'OK goodbye');
+    await this.#dialogue.ended();
+  }
+}
+
+/**
+ * Adds stations from extension `base` on, takes one out of service and in again, removes the oldest, and looks each time. Tells
+ * the chronicle what the exchange confirmed; with `aloud`, every line.
+ */
+export async function administer(
+  dialogue: Dialogue,
+  log: SessionLog,
+  o: {
+    readonly base: number;
+    readonly chronicle: Chronicle;
+    readonly aloud: boolean;
+    readonly stop: AbortSignal;
+  },
+): Promise<void> {
+  const { base, chronicle, stop } = o;
+  const session = new Answers(dialogue, log, o.aloud ? chronicle : undefined);
+  const ask = async (command: string, expected: string): Promise<void> => {
+    await session.ask(command, expected);
+    await delay(typingMs, undefined, { signal: stop }).catch(() => undefined);
+  };
+  for (let index = 0; !stop.aborted; index++) {
+    const extension = String(base + (index % (2 * stationsMax)));
+    const name = names[index % names.length] ?? '';
+    await ask(`ADD ${extension} ${name}`, `OK ${extension} added`);
+    chronicle.confirm(`STATION ${extension} added ${name}`);
+    await ask(`OUT ${extension}`, `OK ${extension} out of service`);
+    await ask(`SHOW ${extension}`, `OK ${extension} ${name}: out of service`);
+    await ask(`IN ${extension}`, `OK ${extension} in service`);
+    if (index < stationsMax) continue;
+    const oldest = String(base + ((index - stationsMax) % (2 * stationsMax)));
+    await ask(`REMOVE ${oldest}`, `OK ${oldest} removed`);
+    chronicle.confirm(`STATION ${oldest} removed`);
+  }
+  await session.quit();
+}
+
+function addedOrThere(extension: string): (answer: string) => string {
+  return (answer) => (answer.startsWith('NO') ? `NO ${extension} exists` : `OK ${extension} added`);
+}
+
+/** Places calls between two stations of its own, `base` and the next extension, one after the other. */
+export async function placeCalls(
+  dialogue: Dialogue,
+  log: SessionLog,
+  o: { readonly base: number; readonly chronicle: Chronicle; readonly stop: AbortSignal },
+): Promise<void> {
+  const { base, chronicle, stop } = o;
+  const session = new Answers(dialogue, log);
+  const [from, to] = [String(base), String(base + 1)];
+  for (const extension of [from, to]) await session.ask(`ADD ${extension} line`, addedOrThere(extension));
+  let last: number | undefined;
+  while (!stop.aborted) {
+    const answer = await session.ask(`CALL ${from} ${to}`, (heard) => {
+      // Nobody else makes calls: after the first, every number is known.
+      const number = last === undefined ? Number(heard.split(' ')[2]) : last + 1;
+      return `OK call ${number} from ${from} to ${to}`;
+    });
+    const call = Number(answer.split(' ')[2]);
+    last = call;
+    await session.ask(`SHOW ${to}`, `OK ${to} line: in call ${call}`);
+    await session.ask(`HANGUP ${call}`, `OK call ${call} ended`);
+    chronicle.confirm(`CALL ${call} ${from} ${to} answered `);
+    await delay(diallingMs, undefined, { signal: stop }).catch(() => undefined);
+  }
+  await session.quit();
+}
