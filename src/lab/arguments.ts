@@ -18,9 +18,9 @@ export interface LabOptions {
   readonly members: number;
   /** fig1a: of the group. */
   readonly policy: Policy;
-  /** fig1b: who is behind a proxy. */
+  /** fig1b, pbx: who is behind a proxy. */
   readonly topology: Topology;
-  /** fig1b: link 141 exists. */
+  /** fig1b, pbx: link 141 exists. */
   readonly link: boolean;
   /** Heartbeat interval in milliseconds and how many may be missed; absent: what the scheduling allows. */
   readonly intervalMs?: number;
@@ -47,7 +47,7 @@ ${Object.entries(scenarioSummaries)
 options
   --fault NAME    what to break (power):
 ${faultLines(faultNames)}
-                  and in fig1b:
+                  and with proxies (fig1b, pbx):
 ${faultLines(proxyFaultNames)}
   --trials N      so many faults, one after the other (1)
   --json          one JSON object on standard output
@@ -55,8 +55,8 @@ ${faultLines(proxyFaultNames)}
   --pcap FILE     every frame that enters the switch or the cable, as pcapng
   --members N     fig1a: 2 or 3 machines in the group (2)
   --policy NAME   fig1a: available, or strict (two machines then have a witness)
-  --topology NAME fig1b: each member has a proxy (both), only the primary (one), both the same one (shared)
-  --no-link       fig1b: no direct link; the members hear each other through the proxies only
+  --topology NAME fig1b, pbx: each member has a proxy (both), only the primary (one), both one (shared)
+  --no-link       fig1b, pbx: no direct link; the members hear each other through the proxies only
   --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
   --misses N      missed heartbeats that mean death (3)
   --system NAME   understudy, or keepalived for comparison
@@ -149,11 +149,11 @@ function contradiction(options: LabOptions): string | undefined {
     return `--policy strict has no counterpart in ${system}`;
   if (scenario === 'fig1a') {
     if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
-    return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b' : undefined;
+    return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b and pbx' : undefined;
   }
   if (system !== 'understudy') return `--system ${system} has no proxies; it can play fig1a`;
   if (policy === 'strict') return '--policy strict: fig1a plays it';
-  if (members !== 2) return '--members: fig1b has two';
+  if (members !== 2) return `--members: ${scenario} has two`;
   if (topology === 'shared' && at === 'proxy')
     return `--fault ${fault}: nobody else would answer with one proxy`;
   if (topology === 'shared' && fault === 'lan')

@@ -4,6 +4,7 @@
  */
 import { Director, healthPort } from './director.ts';
 import { Keepalived } from './keepalived.ts';
+import type { Sessions } from './pbx/sessions.ts';
 import type { LabPlan } from './plan.ts';
 import type { Stream } from './stream.ts';
 import { buildTopology } from './topology.ts';
@@ -22,6 +23,7 @@ export interface Assembly {
   /** Where every frame that enters a bridge is written to. */
   readonly pcap?: string;
   readonly stream?: Stream;
+  readonly sessions?: Sessions;
   /** Each daemon has a wall clock that can be stepped. */
   readonly falseClocks?: boolean;
   /** Between two answers to a stranger's claims, milliseconds; absent: the daemon's default. */
@@ -40,7 +42,7 @@ const usualMisses = 3;
  * `director.open()` starts the daemons, the services and the probes, `director.close()` ends them.
  */
 export function assemble(o: Assembly): Director {
-  const { plan, fifo, pcap, stream, probeIntervalUs, progress = () => undefined } = o;
+  const { plan, fifo, pcap, stream, sessions, probeIntervalUs, progress = () => undefined } = o;
   buildTopology(plan);
   const settings = {
     intervalMs: o.intervalMs ?? (fifo ? usualIntervalMs.fifo : usualIntervalMs.ordinary),
@@ -61,6 +63,7 @@ export function assemble(o: Assembly): Director {
     ...{ plan, system, fifo, progress },
     ...(pcap === undefined ? {} : { pcap }),
     ...(stream === undefined ? {} : { stream }),
+    ...(sessions === undefined ? {} : { sessions }),
     ...(probeIntervalUs === undefined ? {} : { probeIntervalUs }),
   });
 }

@@ -88,6 +88,7 @@ export async function administer(
     const name = names[index % names.length] ?? '';
     await ask(`ADD ${extension} ${name}`, `OK ${extension} added`);
     chronicle.confirm(`STATION ${extension} added ${name}`);
+    if (o.aloud) chronicle.newest = extension;
     await ask(`OUT ${extension}`, `OK ${extension} out of service`);
     await ask(`SHOW ${extension}`, `OK ${extension} ${name}: out of service`);
     await ask(`IN ${extension}`, `OK ${extension} in service`);
@@ -97,6 +98,16 @@ export async function administer(
     chronicle.confirm(`STATION ${oldest} removed`);
   }
   await session.quit();
+}
+
+/** A new session after a lost one: whether the exchange that answers knows the station that was added last. */
+export async function lookAgain(dialogue: Dialogue, chronicle: Chronicle): Promise<void> {
+  const command = `SHOW ${chronicle.newest}`;
+  const atUs = nowUs();
+  dialogue.say(command);
+  const line = await dialogue.line();
+  const answer = line.slice(line.indexOf(' ') + 1);
+  chronicle.tell({ atUs, waitUs: nowUs() - atUs, command: `(anew) ${command}`, answer });
 }
 
 function addedOrThere(extension: string): (answer: string) => string {

@@ -19,6 +19,8 @@ export class Chronicle {
   /** Beginnings of entries that the exchange has confirmed by its answers, and the feed has not shown yet. */
   readonly #confirmed = new Set<string>();
   readonly #shown: string[] = [];
+  /** The extension that the administration added last. */
+  newest: string | undefined;
   readonly #hear: (exchanged: Exchanged) => void;
 
   constructor(hear: (exchanged: Exchanged) => void = () => undefined) {

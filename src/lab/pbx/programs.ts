@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { administer, placeCalls } from './administration.ts';
+import { administer, lookAgain, placeCalls } from './administration.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Dialogue, patienceMs } from './dialogue.ts';
 import { imageBytes, receive, receiveHead } from './download.ts';
@@ -39,8 +39,14 @@ export function programs(place: Place, chronicle: Chronicle, trial: number): Pro
     new Usage({
       name: 'administration',
       by: 'node',
-      work: async (log, stop) =>
-        administer(over(await open(place)), log, { base: node, chronicle, aloud: true, stop }),
+      work: async (log, stop) => {
+        try {
+          await administer(over(await open(place)), log, { base: node, chronicle, aloud: true, stop });
+        } catch (error) {
+          await callAgain(place, chronicle);
+          throw error;
+        }
+      },
     }),
     new Usage({
       name: 'calls',
@@ -66,6 +72,17 @@ export function programs(place: Place, chronicle: Chronicle, trial: number): Pro
   if (installed('curl')) usages.push(byCurl(place, () => ++seed));
   else skipped.push('curl is not installed (apt install curl)');
   return { usages, skipped };
+}
+
+/** Whoever lost a session opens a new one, and sees what the exchange that answers now knows of the old one's work. */
+async function callAgain(place: Place, chronicle: Chronicle): Promise<void> {
+  try {
+    const socket = await open(place);
+    await lookAgain(over(socket), chronicle);
+    socket.destroy();
+  } catch {
+    // Nobody answers: the lost session says enough.
+  }
 }
 
 /** The same administration, with netcat as its terminal. */

@@ -4,6 +4,7 @@ import type { LabOptions } from '../arguments.ts';
 import { assemble } from '../assembly.ts';
 import { faultByName } from '../fault.ts';
 import { machinesOf } from '../layout.ts';
+import { countsOf, type Sessions } from '../pbx/sessions.ts';
 import { type LabPlan, withStranger } from '../plan.ts';
 import type { LabResult } from '../result.ts';
 import { Stream } from '../stream.ts';
@@ -24,12 +25,13 @@ const sysctls = [
   'net/ipv6/conf/eth0/accept_untracked_na',
 ];
 
-/** `facts`: what the scenario has to say besides the system's. */
+/** `facts`: what the scenario has to say besides the system's. `sessions`: of the host that has some. */
 export async function play(
   network: LabPlan,
   options: LabOptions,
   surroundings: Surroundings,
   facts: LabResult['facts'] = {},
+  sessions?: Sessions,
 ): Promise<LabResult> {
   const { fifo, rootless, progress, present } = surroundings;
   const fault = faultByName(options.fault);
@@ -45,6 +47,7 @@ export async function play(
     ...(misses === undefined ? {} : { misses }),
     ...(pcap === undefined ? {} : { pcap }),
     ...(stream === undefined ? {} : { stream }),
+    ...(sessions === undefined ? {} : { sessions }),
   });
   const trials: Trial[] = [];
   let failure: string | undefined;
@@ -70,6 +73,9 @@ export async function play(
     plan,
     trials,
     ...(stream === undefined ? {} : { stream: stream.result() }),
+    ...(sessions === undefined
+      ? {}
+      : { sessions: countsOf(trials.flatMap((trial) => trial.sessions ?? [])) }),
   };
   await present(result);
   await director.close();
