@@ -35,16 +35,15 @@ class Answers {
     this.#chronicle = chronicle;
   }
 
-  /** Resolves to the answer, which must be `expected`: text, or what makes it of the answer itself. */
-  async ask(command: string, expected: string | ((answer: string) => string)): Promise<string> {
+  /** Resolves to the answer, which must be `expected`. */
+  async ask(command: string, expected: string): Promise<string> {
     const atUs = nowUs();
     this.#log.await();
     this.#dialogue.say(command);
     try {
       const line = await this.#dialogue.line();
-      const number = `${++this.#count} `;
       const answer = line.slice(line.indexOf(' ') + 1);
-      const right = Buffer.from(`${number}${typeof expected === 'string' ? expected : expected(answer)}\n`);
+      const right = Buffer.from(`${++this.#count} ${expected}\n`);
       const heard = Buffer.from(`${line}\n`);
       const waitUs = this.#log.hear(heard.length, difference(heard, right));
       this.#chronicle?.tell({ atUs, waitUs, command, answer });
@@ -87,7 +86,7 @@ export async function administer(
     const extension = String(base + (index % (2 * stationsMax)));
     const name = names[index % names.length] ?? '';
     await ask(`ADD ${extension} ${name}`, `OK ${extension} added`);
-    chronicle.confirm(`STATION ${extension} added ${name}`);
+    chronicle.confirm(extension, `STATION ${extension} added ${name}`);
     if (o.aloud) chronicle.newest = extension;
     await ask(`OUT ${extension}`, `OK ${extension} out of service`);
     await ask(`SHOW ${extension}`, `OK ${extension} ${name}: out of service`);
@@ -95,7 +94,7 @@ export async function administer(
     if (index < stationsMax) continue;
     const oldest = String(base + ((index - stationsMax) % (2 * stationsMax)));
     await ask(`REMOVE ${oldest}`, `OK ${oldest} removed`);
-    chronicle.confirm(`STATION ${oldest} removed`);
+    chronicle.confirm(oldest, `STATION ${oldest} removed`);
   }
   await session.quit();
 }
@@ -110,10 +109,6 @@ export async function lookAgain(dialogue: Dialogue, chronicle: Chronicle): Promi
   chronicle.tell({ atUs, waitUs: nowUs() - atUs, command: `(anew) ${command}`, answer });
 }
 
-function addedOrThere(extension: string): (answer: string) => string {
-  return (answer) => (answer.startsWith('NO') ? `NO ${extension} exists` : `OK ${extension} added`);
-}
-
 /** Places calls between two stations of its own, `base` and the next extension, one after the other. */
 export async function placeCalls(
   dialogue: Dialogue,
@@ -123,19 +118,13 @@ export async function placeCalls(
   const { base, chronicle, stop } = o;
   const session = new Answers(dialogue, log);
   const [from, to] = [String(base), String(base + 1)];
-  for (const extension of [from, to]) await session.ask(`ADD ${extension} line`, addedOrThere(extension));
-  let last: number | undefined;
-  while (!stop.aborted) {
-    const answer = await session.ask(`CALL ${from} ${to}`, (heard) => {
-      // Nobody else makes calls: after the first, every number is known.
-      const number = last === undefined ? Number(heard.split(' ')[2]) : last + 1;
-      return `OK call ${number} from ${from} to ${to}`;
-    });
-    const call = Number(answer.split(' ')[2]);
-    last = call;
+  for (const extension of [from, to]) await session.ask(`ADD ${extension} line`, `OK ${extension} added`);
+  for (let count = 1; !stop.aborted; count++) {
+    const call = `${from}-${count}`;
+    await session.ask(`CALL ${from} ${to}`, `OK call ${call} to ${to}`);
     await session.ask(`SHOW ${to}`, `OK ${to} line: in call ${call}`);
     await session.ask(`HANGUP ${call}`, `OK call ${call} ended`);
-    chronicle.confirm(`CALL ${call} ${from} ${to} answered `);
+    chronicle.confirm(from, `CALL ${call} ${to} answered `);
     await delay(diallingMs, undefined, { signal: stop }).catch(() => undefined);
   }
   await session.quit();

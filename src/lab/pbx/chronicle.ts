@@ -21,10 +21,13 @@ export class Chronicle {
   readonly #shown: string[] = [];
   /** The extension that the administration added last. */
   newest: string | undefined;
+  readonly station: string | undefined;
   readonly #hear: (exchanged: Exchanged) => void;
 
-  constructor(hear: (exchanged: Exchanged) => void = () => undefined) {
+  /** `station`: the feed has entries of this one only. */
+  constructor(hear: (exchanged: Exchanged) => void = () => undefined, station?: string) {
     this.#hear = hear;
+    this.station = station;
   }
 
   get exchanged(): readonly Exchanged[] {
@@ -36,8 +39,9 @@ export class Chronicle {
     this.#hear(exchanged);
   }
 
-  /** The exchange answered that it did what the journal has an entry `what` for (its number apart). */
-  confirm(what: string): void {
+  /** The exchange answered that it did what the journal has an entry `what` of `station` for (its number apart). */
+  confirm(station: string, what: string): void {
+    if (this.station !== undefined && this.station !== station) return;
     // The feed may have been faster than the answer.
     const index = this.#shown.findIndex((entry) => entry.startsWith(what));
     if (index < 0) this.#confirmed.add(what);

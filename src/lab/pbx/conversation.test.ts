@@ -41,18 +41,33 @@ test('a station added in one session is in the feed of another, and nowhere else
   const feed = new Conversation(exchange, () => woken++);
   const administration = new Conversation(exchange, () => assert.fail('it has no feed'));
   feed.feed(bytesOf('FEED\n'), 0);
-  assert.match(said(feed).toString(), /^1 OK journal from 0 [\da-f]{8}\n$/);
+  assert.match(said(feed).toString(), /^1 OK after 0 [\da-f]{8}\n$/);
   administration.feed(bytesOf('ADD 4041 Hedda\nOUT 4041\n'), 0);
   assert.equal(woken, 2);
   const lines = said(feed).toString().trim().split('\n');
   assert.deepEqual(
     lines.map((line) => line.slice(0, line.lastIndexOf(' '))),
-    ['1 STATION 4041 added Hedda', '2 ALARM 1 4041 out of service'],
+    ['1 STATION 4041 added Hedda', '2 ALARM 4041-1 out of service'],
   );
   feed.feed(bytesOf('ADD 1 x\nQUIT\n'), 0);
   administration.feed(bytesOf('IN 4041\n'), 0);
   assert.equal(said(feed).length, 0);
   assert.ok(feed.finished);
+});
+
+test('a feed of one station has its entries from the first on, and no others', () => {
+  const exchange = new Exchange();
+  const administration = new Conversation(exchange);
+  administration.feed(bytesOf('ADD 4041 Hedda\nADD 4042 Thea\n'), 0);
+  const feed = new Conversation(exchange);
+  feed.feed(bytesOf('FEED 41\nFEED 4042\n'), 0);
+  administration.feed(bytesOf('OUT 4041\nREMOVE 4042\n'), 0);
+  const lines = said(feed).toString().trim().split('\n');
+  assert.deepEqual(lines.slice(0, 2), ['1 NO such extension', '2 OK 4042 from the first on']);
+  assert.deepEqual(
+    lines.slice(2).map((line) => line.slice(0, line.lastIndexOf(' '))),
+    ['1 STATION 4042 added Thea', '2 STATION 4042 removed'],
+  );
 });
 
 test('an image comes after its answer, and over HTTP/1.0', () => {
@@ -94,7 +109,17 @@ const script = fc.array(
   fc.record({
     connection: fc.nat({ max: 2 }),
     line: fc.oneof(
-      fc.constantFrom('ADD 100 ä', 'ADD 101 b', 'CALL 100 101', 'HANGUP 1', 'STATUS', 'FEED', 'QUIT', ''),
+      fc.constantFrom(
+        'ADD 100 ä',
+        'ADD 101 b',
+        'CALL 100 101',
+        'HANGUP 100-1',
+        'STATUS',
+        'FEED',
+        'FEED 100',
+        'QUIT',
+        '',
+      ),
       fc.constantFrom('IMAGE 300 1', 'GET /image/20/2', 'OUT 100', 'REMOVE 101'),
       fc.string({ maxLength: 30 }).map((text) => text.replaceAll('\n', ' ')),
     ),

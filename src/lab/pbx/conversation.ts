@@ -4,11 +4,11 @@
  *   ADD 4041 Hedda        1 OK 4041 added
  *   CALL 4041 4042        2 NO '4042' is unknown
  *
- * Besides the exchange's own commands: FEED (the connection then gets every further line of the journal), IMAGE LENGTH SEED
- * (so many bytes of a known file follow the answer), QUIT; and `GET /image/LENGTH/SEED`, answered in HTTP/1.0. How the input
+ * Besides the exchange's own commands: FEED (the connection then gets every further line of the journal), FEED EXTENSION (of
+ * one station's, from its first on), IMAGE LENGTH SEED (so many bytes of a known file follow the answer), QUIT; and `GET /image/LENGTH/SEED`, answered in HTTP/1.0. How the input
  * was cut does not matter. No I/O; the exchange is shared by all connections of a server.
  */
-import type { Exchange } from './exchange.ts';
+import { type Exchange, extensionPattern } from './exchange.ts';
 import { Image } from './image.ts';
 
 /** The longest command; more without an end is no client of ours. Characters. */
@@ -99,7 +99,7 @@ export class Conversation {
       // Before HTTP/1.0 there were no headers.
       if (words.length < 2) this.#respond();
     } else if (verb === 'IMAGE') this.#sayImage(words);
-    else if (verb === 'FEED') this.#follow();
+    else if (verb === 'FEED') this.#follow(words[0]);
     else if (verb === 'QUIT') {
       this.#answer('OK goodbye');
       this.end();
@@ -114,13 +114,17 @@ export class Conversation {
     this.#output.push(encoder.encode(text));
   }
 
-  #follow(): void {
-    this.#answer(`OK journal from ${this.#exchange.entries} ${this.#exchange.chain}`);
+  #follow(extension: string | undefined): void {
+    const ofStation = extension !== undefined;
+    if (ofStation && !extensionPattern.test(extension)) return this.#answer('NO such extension');
+    const journal = ofStation ? this.#exchange.history(extension) : this.#exchange.journal;
+    this.#answer(ofStation ? `OK ${extension} from the first on` : `OK after ${journal.position}`);
     this.#mode = 'feed';
-    this.#unsubscribe = this.#exchange.subscribe((entry) => {
+    const hear = (entry: string): void => {
       this.#say(`${entry}\n`);
       this.#wake();
-    });
+    };
+    this.#unsubscribe = journal.subscribe(hear, ofStation);
   }
 
   #sayImage(words: readonly string[]): void {

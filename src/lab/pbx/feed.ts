@@ -2,26 +2,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Chronicle } from './chronicle.ts';
 import type { Dialogue } from './dialogue.ts';
-import { follows } from './exchange.ts';
+import { follows, Journal } from './journal.ts';
 import type { SessionLog } from './session-log.ts';
 
 /** What the exchange has confirmed is in the feed by then, milliseconds. */
 const missingAfterMs = 1000;
 
-/** Follows the journal until `stop` and until everything confirmed was in it. */
+/** Follows the journal, or the chronicle's one station, until `stop` and until everything confirmed was in it. */
 export async function followJournal(
   dialogue: Dialogue,
   log: SessionLog,
   { chronicle, stop }: { readonly chronicle: Chronicle; readonly stop: AbortSignal },
 ): Promise<void> {
+  const { station } = chronicle;
   log.await();
-  dialogue.say('FEED');
+  dialogue.say(station === undefined ? 'FEED' : `FEED ${station}`);
   const greeting = await dialogue.line();
-  const [, first, heardChain = ''] = /^1 OK journal from (\d+) ([\da-f]{8})$/.exec(greeting) ?? [];
-  log.hear(greeting.length + 1, first === undefined ? greeting.length : 0);
-  if (first === undefined) throw new Error(`no feed: '${greeting}'`);
-  let number = Number(first);
-  let chain = heardChain;
+  const start =
+    station === undefined
+      ? /^1 OK after (\d+ [\da-f]{8})$/.exec(greeting)?.[1]
+      : greeting === `1 OK ${station} from the first on`
+        ? new Journal(station).position
+        : undefined;
+  log.hear(greeting.length + 1, start === undefined ? greeting.length : 0);
+  if (start === undefined) throw new Error(`no feed: '${greeting}'`);
+  let position: string = start;
   let quit = false;
   const leave = async (): Promise<void> => {
     const end = performance.now() + missingAfterMs;
@@ -40,10 +45,11 @@ export async function followJournal(
       if (quit && error instanceof Error && error.message === 'ended by the exchange') break;
       throw error;
     }
-    const right = follows(line, number, chain);
-    log.hear(Buffer.byteLength(line) + 1, right ? 0 : Buffer.byteLength(line) + 1);
-    number++;
-    chain = line.slice(line.lastIndexOf(' ') + 1);
+    const next = follows(line, position);
+    log.hear(Buffer.byteLength(line) + 1, next === undefined ? Buffer.byteLength(line) + 1 : 0);
+    // What follows a wrong one is compared with that one.
+    const [number = '0', chain = ''] = [line.split(' ')[0], line.slice(line.lastIndexOf(' ') + 1)];
+    position = next ?? `${number} ${chain}`;
     chronicle.show(line.slice(line.indexOf(' ') + 1, line.lastIndexOf(' ')));
   }
   // What never came counts as wrong as what came wrong.

@@ -6,11 +6,14 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Chronicle, type Exchanged } from './chronicle.ts';
 import { patienceMs } from './dialogue.ts';
-import { type Place, type Programs, programs } from './programs.ts';
+import { callingStation, type Place, type Programs, programs } from './programs.ts';
 import { nowUs } from './session-log.ts';
 import type { Usage } from './usage.ts';
 
-export type HostOptions = Place;
+export interface HostOptions extends Place {
+  /** What the feed follows: the whole journal, or the calling station. */
+  readonly feed: 'journal' | 'station';
+}
 
 export type HostCommand =
   /** Opens a session of every program; answered when each is in use. */
@@ -78,7 +81,8 @@ async function obey(command: HostCommand): Promise<unknown> {
 }
 
 async function begin(trial: number): Promise<void> {
-  const chronicle = new Chronicle((exchanged) => say({ exchanged } satisfies HostEvent));
+  const station = place.feed === 'station' ? callingStation(trial) : undefined;
+  const chronicle = new Chronicle((exchanged) => say({ exchanged } satisfies HostEvent), station);
   open = { ...programs(place, chronicle, trial), chronicle };
   for (const usage of open.usages) {
     usage.start();

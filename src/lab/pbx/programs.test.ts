@@ -38,6 +38,8 @@ function once(pattern: string, into: string): (chunk: Buffer) => Buffer {
 }
 
 interface Harms {
+  /** Of the chronicle. */
+  readonly station?: string;
   readonly administration?: (chunk: Buffer) => Buffer;
   readonly feed?: (chunk: Buffer) => Buffer;
 }
@@ -51,7 +53,7 @@ async function play(
   const [enough, feedEnough] = [new AbortController(), new AbortController()];
   const chronicle = new Chronicle(() => {
     if (chronicle.exchanged.length === commands) enough.abort();
-  });
+  }, harms.station);
   const logs = { administration: new SessionLog(), calls: new SessionLog(), feed: new SessionLog() };
   const { signal: stop } = enough;
   const feed = followJournal(connect(exchange, harms.feed), logs.feed, {
@@ -72,7 +74,13 @@ async function play(
 test('administration, calls and feed of one exchange: every byte is as predicted', async () => {
   const { administration, calls, feed } = await play(6);
   for (const log of [administration, calls, feed]) assert.equal(log.wrongBytes, 0);
-  assert.ok(administration.bytes > 100 && calls.bytes > 1000 && feed.bytes > 1000);
+  assert.ok(administration.bytes > 100 && calls.bytes > 100 && feed.bytes > 100);
+});
+
+test('a feed of the calling station has its calls, all of them', async () => {
+  const { feed } = await play(6, { station: '100' });
+  assert.equal(feed.wrongBytes, 0);
+  assert.ok(feed.bytes > 100);
 });
 
 test('one wrong byte in an answer is counted', async () => {

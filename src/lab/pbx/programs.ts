@@ -21,10 +21,15 @@ export interface Programs {
   readonly skipped: readonly string[];
 }
 
+/** Places the calls in that trial. */
+export function callingStation(trial: number): string {
+  return String(bases(trial).calls);
+}
+
 /** Stations that each session has for itself; a lost session leaves them in a living exchange, so each trial has others. */
 function bases(trial: number): { readonly node: number; readonly nc: number; readonly calls: number } {
   const offset = (trial % 1000) * 40;
-  return { node: 10_000 + offset, nc: 10_020 + offset, calls: 100 };
+  return { node: 10_000 + offset, nc: 10_020 + offset, calls: 50_000 + 2 * (trial % 1000) };
 }
 
 export function programs(place: Place, chronicle: Chronicle, trial: number): Programs {

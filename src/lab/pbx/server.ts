@@ -9,17 +9,19 @@ import { Exchange } from './exchange.ts';
 export interface ServerOptions {
   readonly address: string;
   readonly port: number;
+  /** It has a clock; without one all its calls take 0 ms. */
+  readonly clock: boolean;
 }
 
 /** How often binding is tried while the address does not exist yet, milliseconds. */
 const bindRetryMs = 10;
 
-const { address, port } = JSON.parse(process.argv[2] ?? '{}') as ServerOptions;
+const { address, port, clock } = JSON.parse(process.argv[2] ?? '{}') as ServerOptions;
 const exchange = new Exchange();
 
 function listen(): void {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
-    attach(exchange, socket, () => Math.floor(performance.now())),
+    attach(exchange, socket, () => (clock ? Math.floor(performance.now()) : 0)),
   );
   server.on('error', () => setTimeout(listen, bindRetryMs));
   server.listen(port, address);

@@ -51,7 +51,7 @@ export class Sessions {
   /** Starts the exchange on a member. */
   startOn(member: MemberPlan): void {
     const { service4: address } = this.#options.plan;
-    const options: ServerOptions = { address, port: exchangePort };
+    const options: ServerOptions = { address, port: exchangePort, clock: true };
     this.#servers.set(
       member.name,
       Station.start<never>({ namespace: member.name, script: scriptPath('pbx/server'), options }),
@@ -89,7 +89,11 @@ export class Sessions {
   }
 
   #startPrograms(): Station<HostCommand, HostEvent> {
-    const options: HostOptions = { address: this.#options.plan.service4, port: exchangePort };
+    const options: HostOptions = {
+      address: this.#options.plan.service4,
+      port: exchangePort,
+      feed: 'journal',
+    };
     return Station.start<HostCommand, HostEvent>({
       namespace: this.host.name,
       script: scriptPath('pbx/host'),
