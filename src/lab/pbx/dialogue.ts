@@ -55,8 +55,10 @@ export class Dialogue {
     });
   }
 
-  /** Resolves when the other side has ended in order, as it must now; rejects when it says more or breaks off. */
+  /** Says no more; resolves when the other side has ended in order, and rejects when it says more or breaks off. */
   async ended(): Promise<void> {
+    // nc ends when both sides have.
+    this.#output.end();
     try {
       const more = await this.line();
       throw new Error(`said more: '${more}'`);

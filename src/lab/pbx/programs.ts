@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { administer, lookAgain, placeCalls } from './administration.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Dialogue, patienceMs } from './dialogue.ts';
@@ -117,10 +118,11 @@ function byCurl({ address, port }: Place, nextSeed: () => number): Usage {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint += text;
     });
-    child.stdout.on('error', () => undefined);
+    // When a process ends, Node throws away what nobody is about to read.
+    const body = child.stdout.on('error', () => undefined).pipe(new PassThrough());
     const closed = once(child, 'close');
     try {
-      await receive(child.stdout, log, seed);
+      await receive(body, log, seed);
     } catch (error) {
       child.kill();
       await closed;
