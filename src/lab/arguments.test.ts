@@ -48,6 +48,9 @@ test('what cannot be is refused with what can', () => {
   refused(['fig1b', '--no-link', '--fault', 'lan'], /hear each other/);
   refused(['fig1b', '--members', '3'], /has two/);
   refused(['fig1b', '--system', 'keepalived'], /no proxies/);
+  refused(['fig1b', '--fault', 'exchange'], /only pbx/);
+  refused(['pbx', '--members', '3'], /pbx has two/);
+  refused(['pbx', '--system', 'keepalived'], /no proxies/);
   refused(['fig1a', '--pcap', '/run/x.pcapng'], /outside/);
   refused(['fig1a', '--stream-rate', 'fast'], /200M/);
   refused(['fig1a', '--nonsense'], /nonsense/);

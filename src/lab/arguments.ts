@@ -1,7 +1,14 @@
 /** The command line of the lab. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type FaultName, faultByName, faultNames, isFaultName, proxyFaultNames } from './fault.ts';
+import {
+  exchangeFaultNames,
+  type FaultName,
+  faultByName,
+  faultNames,
+  isFaultName,
+  proxyFaultNames,
+} from './fault.ts';
 import type { Policy } from './plan.ts';
 import { type Topology, topologies } from './plan-fig1b.ts';
 import { isScenarioName, type ScenarioName, scenarioSummaries } from './scenario/registry.ts';
@@ -49,6 +56,8 @@ options
 ${faultLines(faultNames)}
                   and with proxies (fig1b, pbx):
 ${faultLines(proxyFaultNames)}
+                  and in pbx:
+${faultLines(exchangeFaultNames)}
   --trials N      so many faults, one after the other (1)
   --json          one JSON object on standard output
   --keep          stay inside afterwards, to look around and play
@@ -65,7 +74,7 @@ ${faultLines(proxyFaultNames)}
 `;
 
 function faultLines(names: readonly FaultName[]): string {
-  return names.map((name) => `                    ${name.padEnd(14)}${faultByName(name).summary}`).join('\n');
+  return names.map((name) => `                    ${name.padEnd(16)}${faultByName(name).summary}`).join('\n');
 }
 
 const options = {
@@ -95,7 +104,7 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     throw new UsageError(`give one scenario: ${Object.keys(scenarioSummaries).join(', ')}`);
   }
   if (!isFaultName(values.fault)) {
-    const names = [...faultNames, ...proxyFaultNames].join(', ');
+    const names = [...faultNames, ...proxyFaultNames, ...exchangeFaultNames].join(', ');
     throw new UsageError(`--fault ${values.fault}: no such fault; there are ${names}`);
   }
   const { system, topology, policy } = values;
@@ -147,6 +156,7 @@ function contradiction(options: LabOptions): string | undefined {
   if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
   if (policy === 'strict' && system !== 'understudy')
     return `--policy strict has no counterpart in ${system}`;
+  if (fault === 'exchange' && scenario !== 'pbx') return '--fault exchange: only pbx has an exchange';
   if (scenario === 'fig1a') {
     if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
     return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b and pbx' : undefined;

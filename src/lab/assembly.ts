@@ -2,7 +2,7 @@
  * Puts a lab together inside the namespaces that this process is in, for a scenario, a benchmark or a test: they must be
  * its own, with a writable /run (see enclosure.ts).
  */
-import { Director, healthPort } from './director.ts';
+import { Director } from './director.ts';
 import { Keepalived } from './keepalived.ts';
 import type { Sessions } from './pbx/sessions.ts';
 import type { LabPlan } from './plan.ts';
@@ -18,8 +18,8 @@ export interface Assembly {
   /** Of the heartbeat; absent: what the scheduling allows. */
   readonly intervalMs?: number;
   readonly misses?: number;
-  /** The daemons check the service's health port. */
-  readonly checked?: boolean;
+  /** TCP port on every member's loopback that the daemons check. */
+  readonly checkedPort?: number;
   /** Where every frame that enters a bridge is written to. */
   readonly pcap?: string;
   readonly stream?: Stream;
@@ -48,8 +48,7 @@ export function assemble(o: Assembly): Director {
     intervalMs: o.intervalMs ?? (fifo ? usualIntervalMs.fifo : usualIntervalMs.ordinary),
     misses: o.misses ?? usualMisses,
     fifo,
-    checked: o.checked === true,
-    healthPort,
+    ...(o.checkedPort === undefined ? {} : { checkedPort: o.checkedPort }),
   };
   const { falseClocks = false, defendIntervalMs } = o;
   const system =

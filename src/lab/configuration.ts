@@ -6,9 +6,8 @@ export interface Settings {
   readonly intervalMs: number;
   readonly misses: number;
   readonly fifo: boolean;
-  /** Check the service's health port. */
-  readonly checked: boolean;
-  readonly healthPort: number;
+  /** TCP port on the loopback that is checked. */
+  readonly checkedPort?: number;
   readonly lease: Lease;
   /** Between two answers to a stranger's claims, milliseconds; absent: the daemon's default. */
   readonly defendIntervalMs?: number;
@@ -71,7 +70,7 @@ export function configurationOf(
         ...(witness === undefined ? {} : { witness: witness.name }),
         preempt: false,
         standbyAddress: 'present',
-        ...(s.checked ? { checks: [check(s.healthPort)] } : {}),
+        ...(s.checkedPort === undefined ? {} : { checks: [check(s.checkedPort)] }),
       },
     },
   };

@@ -150,6 +150,10 @@ export class Director {
     this.progress(
       `${struck.name} is ${fault.dead === 'machine' ? 'repaired and switched on' : 'started'} again`,
     );
+    if (fault.dead === 'exchange') {
+      this.sessions?.startOn(victim);
+      return atUs;
+    }
     if (fault.dead === 'machine' && struck === victim) this.#startService(victim);
     await this.system.start(struck);
     return atUs;

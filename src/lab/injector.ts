@@ -90,7 +90,13 @@ export class Injector {
     // A machine that loses power takes whole process groups with it: the daemon's checks, too.
     const others = [stream?.serverOn(struck), sessions?.serverOn(struck)].filter((pid) => pid !== undefined);
     const machine = [Math.abs(daemon), service ?? [], others].flat();
-    const pids = { daemon: [daemon], service: [service ?? 0], machine: machine.map((pid) => -pid) }[to];
+    const exchange = sessions?.serverOn(struck) ?? 0;
+    const pids = {
+      daemon: [daemon],
+      service: [service ?? 0],
+      exchange: [exchange],
+      machine: machine.map((pid) => -pid),
+    }[to];
     if (pids.some((pid) => pid === 0)) throw new Error(`${struck.name} has no running ${to}`);
     return { kind: 'signal', signal, pids };
   }

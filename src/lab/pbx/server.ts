@@ -7,8 +7,8 @@ import { attach } from './attachment.ts';
 import { Exchange } from './exchange.ts';
 
 export interface ServerOptions {
-  readonly address: string;
-  readonly port: number;
+  /** Where it is asked for connections. */
+  readonly places: readonly { readonly address: string; readonly port: number }[];
   /** It has a clock; without one all its calls take 0 ms. */
   readonly clock: boolean;
 }
@@ -16,16 +16,16 @@ export interface ServerOptions {
 /** How often binding is tried while the address does not exist yet, milliseconds. */
 const bindRetryMs = 10;
 
-const { address, port, clock } = JSON.parse(process.argv[2] ?? '{}') as ServerOptions;
+const { places, clock } = JSON.parse(process.argv[2] ?? '{}') as ServerOptions;
 const exchange = new Exchange();
 
-function listen(): void {
+function listen({ address, port }: ServerOptions['places'][number]): void {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
     attach(exchange, socket, () => (clock ? Math.floor(performance.now()) : 0)),
   );
-  server.on('error', () => setTimeout(listen, bindRetryMs));
+  server.on('error', () => setTimeout(() => listen({ address, port }), bindRetryMs));
   server.listen(port, address);
 }
 
-listen();
+for (const place of places) listen(place);
 process.stdin.resume().on('end', () => process.exit(0));

@@ -31,8 +31,9 @@ export interface SessionsOptions {
   readonly hear: (exchanged: Exchanged) => void;
 }
 
-/** TCP port of the exchange. */
+/** TCP ports of the exchange: on the group's address, and on each member's loopback. */
 export const exchangePort = 7000;
+export const localPort = 7001;
 
 export class Sessions {
   readonly host: HostPlan;
@@ -51,7 +52,11 @@ export class Sessions {
   /** Starts the exchange on a member. */
   startOn(member: MemberPlan): void {
     const { service4: address } = this.#options.plan;
-    const options: ServerOptions = { address, port: exchangePort, clock: true };
+    const places = [
+      { address, port: exchangePort },
+      { address: '127.0.0.1', port: localPort },
+    ];
+    const options: ServerOptions = { places, clock: true };
     this.#servers.set(
       member.name,
       Station.start<never>({ namespace: member.name, script: scriptPath('pbx/server'), options }),

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { LabOptions } from '../arguments.ts';
 import { assemble } from '../assembly.ts';
+import { healthPort } from '../director.ts';
 import { faultByName } from '../fault.ts';
 import { machinesOf } from '../layout.ts';
-import { countsOf, type Sessions } from '../pbx/sessions.ts';
+import { countsOf, localPort, type Sessions } from '../pbx/sessions.ts';
 import { type LabPlan, withStranger } from '../plan.ts';
 import type { LabResult } from '../result.ts';
 import { Stream } from '../stream.ts';
@@ -25,6 +26,8 @@ const sysctls = [
   'net/ipv6/conf/eth0/accept_untracked_na',
 ];
 
+const checkedPorts = { service: healthPort, exchange: localPort } as const;
+
 /** `facts`: what the scenario has to say besides the system's. `sessions`: of the host that has some. */
 export async function play(
   network: LabPlan,
@@ -41,7 +44,8 @@ export async function play(
   progress(`building the network: ${names.join(', ')}, a switch`);
   const stream = makeStream(options, plan);
   const director = assemble({
-    ...{ plan, fifo, system, checked: fault.checked === true, progress },
+    ...{ plan, fifo, system, progress },
+    ...(fault.checked === undefined ? {} : { checkedPort: checkedPorts[fault.checked] }),
     falseClocks: fault.falseClocks === true,
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(misses === undefined ? {} : { misses }),

@@ -5,7 +5,7 @@ export const scenarioSummaries = {
   fig1a: 'the patent’s fig. 1A: a LAN with two hosts, a primary and a redundant machine with a direct link',
   fig1b:
     'the patent’s fig. 1B: two hosts and ARP proxy servers on a LAN, a primary and a redundant machine behind them',
-  pbx: 'the same with a telephone exchange on both members: administration, calls, a feed and downloads of a host go on',
+  pbx: 'the same with a telephone exchange on both members, and a host whose sessions with it are watched',
 } as const;
 
 export type ScenarioName = keyof typeof scenarioSummaries;
