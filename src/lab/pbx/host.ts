@@ -37,7 +37,7 @@ export interface UsageReport {
   readonly survived: number;
   readonly bytes: number;
   readonly wrongBytes: number;
-  /** The longest wait for something that was asked for or due, milliseconds. */
+  /** The longest wait for something that was asked for or due, from `sinceUs` until all had settled, milliseconds. */
   readonly stallMs: number;
   /** Why the others were lost. */
   readonly lost: readonly string[];
@@ -50,6 +50,8 @@ export interface HostReport {
 }
 
 interface Open extends Programs {
+  /** Every session had gone on after the fault by then, microseconds. */
+  settledUs: number;
   readonly chronicle: Chronicle;
 }
 
@@ -64,16 +66,18 @@ async function obey(command: HostCommand): Promise<unknown> {
   if (command.do === 'open') return await begin(command.trial);
   if (open === undefined) throw new Error('no session is open');
   if (command.do === 'settle') {
-    for (const usage of open.usages) await settled(usage);
+    const { usages } = open;
+    for (const usage of usages) await settled(usage);
+    open.settledUs = nowUs();
     return undefined;
   }
-  const { usages, skipped, chronicle } = open;
+  const { usages, skipped, chronicle, settledUs } = open;
   open = undefined;
   const [feed, ...others] = usages;
   await Promise.all(others.map((usage) => usage.stop()));
   await feed?.stop();
   const report: HostReport = {
-    usages: usages.map((usage) => reportOf(usage, command.sinceUs)),
+    usages: usages.map((usage) => reportOf(usage, command.sinceUs, settledUs)),
     skipped,
     exchanged: chronicle.exchanged,
   };
@@ -83,7 +87,7 @@ async function obey(command: HostCommand): Promise<unknown> {
 async function begin(trial: number): Promise<void> {
   const station = place.feed === 'station' ? callingStation(trial) : undefined;
   const chronicle = new Chronicle((exchanged) => say({ exchanged } satisfies HostEvent), station);
-  open = { ...programs(place, chronicle, trial), chronicle };
+  open = { ...programs(place, chronicle, trial), chronicle, settledUs: Number.MAX_SAFE_INTEGER };
   for (const usage of open.usages) {
     usage.start();
     await settled(usage);
@@ -98,7 +102,7 @@ async function settled(usage: Usage): Promise<void> {
   while (usage.provenSince(sinceUs) === false && nowUs() - sinceUs < 2000 * patienceMs) await delay(2);
 }
 
-function reportOf({ name, by, sessions }: Usage, sinceUs: number): UsageReport {
+function reportOf({ name, by, sessions }: Usage, sinceUs: number, settledUs: number): UsageReport {
   const judged = sessions.filter(({ endedUs }) => endedUs === undefined || endedUs >= sinceUs);
   const sum = (of: (log: (typeof judged)[number]) => number): number =>
     judged.reduce((total, log) => total + of(log), 0);
@@ -109,7 +113,10 @@ function reportOf({ name, by, sessions }: Usage, sinceUs: number): UsageReport {
     survived: judged.filter((log) => log.lost === undefined && log.wrongBytes === 0).length,
     bytes: sum((log) => log.bytes),
     wrongBytes: sum((log) => log.wrongBytes),
-    stallMs: Math.max(0, ...judged.map((log) => Math.round(log.longestWaitUs(sinceUs) / 100) / 10)),
+    stallMs: Math.max(
+      0,
+      ...judged.map((log) => Math.round(log.longestWaitUs(sinceUs, settledUs) / 100) / 10),
+    ),
     lost: judged.flatMap((log) => log.lost ?? []),
   };
 }

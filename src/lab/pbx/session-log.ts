@@ -67,13 +67,15 @@ export class SessionLog {
     this.#over();
   }
 
-  /** The longest wait that was not over at `sinceUs`; one that goes on counts up to now. Microseconds. */
-  longestWaitUs(sinceUs: number): number {
+  /** The longest wait that was not over at `sinceUs` and began by `untilUs`; one that goes on counts up to now. Microseconds. */
+  longestWaitUs(sinceUs: number, untilUs: number): number {
     const waits = [...this.#waits];
     if (this.#waitingSinceUs !== undefined) waits.push({ fromUs: this.#waitingSinceUs, toUs: nowUs() });
     return Math.max(
       0,
-      ...waits.filter(({ toUs }) => toUs >= sinceUs).map(({ fromUs, toUs }) => toUs - fromUs),
+      ...waits
+        .filter(({ fromUs, toUs }) => toUs >= sinceUs && fromUs <= untilUs)
+        .map(({ fromUs, toUs }) => toUs - fromUs),
     );
   }
 

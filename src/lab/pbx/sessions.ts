@@ -13,7 +13,7 @@ export interface SessionCounts {
   readonly survived: number;
   /** Bytes that were wrong, missing, or too many. */
   readonly wrongBytes: number;
-  /** The longest that a program waited, from just before the fault on, milliseconds. */
+  /** The longest that a program waited at the fault and until every session had gone on, milliseconds. */
   readonly stallMs: number;
 }
 
@@ -27,7 +27,7 @@ export interface TrialSessions extends SessionCounts {
 
 export interface SessionsOptions {
   readonly plan: LabPlan;
-  /** Each line of the administration session, as it is said. */
+  /** Each line of the administration session, as it is said, until every session has gone on after the fault. */
   readonly hear: (exchanged: Exchanged) => void;
 }
 
@@ -39,6 +39,7 @@ export class Sessions {
   readonly host: HostPlan;
   readonly #options: SessionsOptions;
   readonly #servers = new Map<string, Station<never>>();
+  #aloud = false;
   #programs: Station<HostCommand, HostEvent> | undefined;
 
   /** The last host has the programs: the first one measures. */
@@ -71,12 +72,14 @@ export class Sessions {
   /** Opens a session of every program; resolves when each is in use. */
   async open(trial: number): Promise<void> {
     this.#programs ??= this.#startPrograms();
+    this.#aloud = true;
     await this.#programs.ask({ do: 'open', trial });
   }
 
   /** Resolves when every session has gone on from now, or is lost. */
   async settle(): Promise<void> {
     await this.#programs?.ask({ do: 'settle' });
+    this.#aloud = false;
   }
 
   /** Ends every session in order. `faultAt`: microseconds. */
@@ -103,7 +106,9 @@ export class Sessions {
       namespace: this.host.name,
       script: scriptPath('pbx/host'),
       options,
-      onEvent: ({ exchanged }) => this.#options.hear(exchanged),
+      onEvent: ({ exchanged }) => {
+        if (this.#aloud) this.#options.hear(exchanged);
+      },
     });
   }
 }
