@@ -29,6 +29,8 @@ export interface LabOptions {
   readonly topology: Topology;
   /** fig1b, pbx: link 141 exists. */
   readonly link: boolean;
+  /** pbx: the exchange is mirrored. */
+  readonly mirrored: boolean;
   /** Heartbeat interval in milliseconds and how many may be missed; absent: what the scheduling allows. */
   readonly intervalMs?: number;
   readonly misses?: number;
@@ -66,6 +68,7 @@ ${faultLines(exchangeFaultNames)}
   --policy NAME   fig1a: available, or strict (two machines then have a witness)
   --topology NAME fig1b, pbx: each member has a proxy (both), only the primary (one), both one (shared)
   --no-link       fig1b, pbx: no direct link; the members hear each other through the proxies only
+  --unmirrored    pbx: an ordinary exchange on each machine, for comparison
   --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
   --misses N      missed heartbeats that mean death (3)
   --system NAME   understudy, or keepalived for comparison
@@ -87,6 +90,7 @@ const options = {
   policy: { type: 'string', default: 'available' },
   topology: { type: 'string', default: 'both' },
   'no-link': { type: 'boolean', default: false },
+  unmirrored: { type: 'boolean', default: false },
   interval: { type: 'string' },
   misses: { type: 'string' },
   system: { type: 'string', default: 'understudy' },
@@ -132,6 +136,7 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     policy,
     topology,
     link: !values['no-link'],
+    mirrored: !values.unmirrored,
     ...(values.interval === undefined
       ? {}
       : { intervalMs: number('interval', values.interval, 1, 10_000, true) }),
@@ -151,12 +156,13 @@ function isTopology(text: string): text is Topology {
 
 /** Why these options do not go together, or undefined when they do. */
 function contradiction(options: LabOptions): string | undefined {
-  const { scenario, fault, system, topology, link, members, policy } = options;
+  const { scenario, fault, system, topology, link, mirrored, members, policy } = options;
   const { only, at } = faultByName(fault);
   if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
   if (policy === 'strict' && system !== 'understudy')
     return `--policy strict has no counterpart in ${system}`;
   if (fault === 'exchange' && scenario !== 'pbx') return '--fault exchange: only pbx has an exchange';
+  if (!mirrored && scenario !== 'pbx') return '--unmirrored: only pbx mirrors something';
   if (scenario === 'fig1a') {
     if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
     return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b and pbx' : undefined;

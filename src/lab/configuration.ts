@@ -43,7 +43,7 @@ export function configurationOf(
   place: { readonly stateDir: string; readonly control: string },
   s: Settings,
 ): object {
-  const { members, proxies, witnesses, policy } = plan;
+  const { members, proxies, witnesses, policy, mirrored } = plan;
   const [witness] = witnesses;
   return {
     cluster: 'lab',
@@ -68,12 +68,17 @@ export function configurationOf(
           : { proxies: Object.fromEntries(proxies.map((p) => [p.name, site(p)])) }),
         ...(policy === 'strict' ? { policy } : {}),
         ...(witness === undefined ? {} : { witness: witness.name }),
+        ...(mirrored === undefined ? {} : { mirror: mirror(mirrored) }),
         preempt: false,
         standbyAddress: 'present',
         ...(s.checkedPort === undefined ? {} : { checks: [check(s.checkedPort)] }),
       },
     },
   };
+}
+
+function mirror({ port, localPort }: { readonly port: number; readonly localPort: number }): object {
+  return { mode: 'concurrent', service: port, backend: `127.0.0.1:${localPort}` };
 }
 
 /** Both families' addresses: in a planned switchover packets of both are forwarded to the successor. */

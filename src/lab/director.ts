@@ -117,6 +117,30 @@ export class Director {
     return this.#options.sessions;
   }
 
+  /** Opens the host's sessions; resolves when they are in use and, where they are mirrored, on both members. */
+  async openSessions(trial: number): Promise<void> {
+    if (this.sessions === undefined) return;
+    await this.mirrored(0);
+    await this.mirrored(await this.sessions.open(trial));
+  }
+
+  /** Resolves when a standby gets every packet, where that is wanted, and at least so many sessions are on both members. */
+  async mirrored(least: number): Promise<void> {
+    if (this.plan.mirrored === undefined) return;
+    let why = '';
+    const ready = async (): Promise<boolean> => {
+      const view = await this.system.mirrored?.(least);
+      why = view?.why ?? `${this.system.name} mirrors nothing`;
+      return view?.ready === true;
+    };
+    await until(
+      'the sessions are on both members',
+      ready,
+      readyTimeoutMs,
+      () => `${why}\n${this.lastWords()}`,
+    );
+  }
+
   /** The machine that the fault is done to while `victim` is active; throws when there is none. */
   struck(fault: Fault, victim: MemberPlan): NodePlan {
     const struck = fault.at === 'proxy' ? proxyOf(victim, this.plan) : victim;

@@ -100,7 +100,7 @@ export async function runTrial(director: Director, fault: Fault, trial: number):
   const sinceUs = director.judgedUntilUs;
   const victim = await choose(director, fault);
   await director.aimStream(victim);
-  await director.sessions?.open(trial);
+  await director.openSessions(trial);
   director.progress(`trial ${trial}: ${victim.name} is active; fault: ${fault.summary}`);
   const sighting = await pull(director, fault, victim);
   const mended = await mend(director, fault, sighting);
@@ -181,6 +181,8 @@ async function conclude(
   const takeover = { fault, plan, faultAt, victim, successor };
   const timelineUs = timelineOf({ ...takeover, occurrences, captureAnnounced, firstAnswer });
   const seen = { timelineUs, streams, hosts, victimFrames, oldProxy };
+  // What ends while a machine is away its own exchange never hears of.
+  await director.mirrored(0);
   const sessions = await director.sessions?.judge(faultAt);
   const why = [
     ...troubles,

@@ -16,7 +16,7 @@ export interface HostOptions extends Place {
 }
 
 export type HostCommand =
-  /** Opens a session of every program; answered when each is in use. */
+  /** Opens a session of every program; answered with their number when each is in use. */
   | { readonly do: 'open'; readonly trial: number }
   /** Answered when every session has gone on from now, or is lost. */
   | { readonly do: 'settle' }
@@ -84,7 +84,7 @@ async function obey(command: HostCommand): Promise<unknown> {
   return report;
 }
 
-async function begin(trial: number): Promise<void> {
+async function begin(trial: number): Promise<number> {
   const station = place.feed === 'station' ? callingStation(trial) : undefined;
   const chronicle = new Chronicle((exchanged) => say({ exchanged } satisfies HostEvent), station);
   open = { ...programs(place, chronicle, trial), chronicle, settledUs: Number.MAX_SAFE_INTEGER };
@@ -94,6 +94,7 @@ async function begin(trial: number): Promise<void> {
     const lost = usage.sessions.at(-1)?.lost;
     if (lost !== undefined) throw new Error(`${usage.name} (${usage.by}) could not begin: ${lost}`);
   }
+  return open.usages.length;
 }
 
 /** Resolves when the session in use has gone on from now, or is lost, which shows within its patience. */

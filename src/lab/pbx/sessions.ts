@@ -52,12 +52,13 @@ export class Sessions {
 
   /** Starts the exchange on a member. */
   startOn(member: MemberPlan): void {
-    const { service4: address } = this.#options.plan;
-    const places = [
-      { address, port: exchangePort },
-      { address: '127.0.0.1', port: localPort },
-    ];
-    const options: ServerOptions = { places, clock: true };
+    const { service4: address, mirrored } = this.#options.plan;
+    const local = { address: '127.0.0.1', port: localPort };
+    // A mirrored one is behind its relay, and has no clock: two clocks are not the same.
+    const options: ServerOptions =
+      mirrored === undefined
+        ? { places: [local, { address, port: exchangePort }], clock: true }
+        : { places: [local], clock: false };
     this.#servers.set(
       member.name,
       Station.start<never>({ namespace: member.name, script: scriptPath('pbx/server'), options }),
@@ -69,11 +70,11 @@ export class Sessions {
     return this.#servers.get(node.name)?.pid;
   }
 
-  /** Opens a session of every program; resolves when each is in use. */
-  async open(trial: number): Promise<void> {
+  /** Opens a session of every program; resolves to their number when each is in use. */
+  async open(trial: number): Promise<number> {
     this.#programs ??= this.#startPrograms();
     this.#aloud = true;
-    await this.#programs.ask({ do: 'open', trial });
+    return await this.#programs.ask<number>({ do: 'open', trial });
   }
 
   /** Resolves when every session has gone on from now, or is lost. */
@@ -97,11 +98,10 @@ export class Sessions {
   }
 
   #startPrograms(): Station<HostCommand, HostEvent> {
-    const options: HostOptions = {
-      address: this.#options.plan.service4,
-      port: exchangePort,
-      feed: 'journal',
-    };
+    const { service4: address, mirrored } = this.#options.plan;
+    // The order between connections is not mirrored.
+    const feed = mirrored === undefined ? 'journal' : 'station';
+    const options: HostOptions = { address, port: exchangePort, feed };
     return Station.start<HostCommand, HostEvent>({
       namespace: this.host.name,
       script: scriptPath('pbx/host'),

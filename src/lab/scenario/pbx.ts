@@ -3,19 +3,20 @@
  * it go on while the role moves.
  */
 import { formatExchanged } from '../pbx/report.ts';
-import { Sessions } from '../pbx/sessions.ts';
+import { exchangePort, localPort, Sessions } from '../pbx/sessions.ts';
 import { planFig1b } from '../plan-fig1b.ts';
 import { play } from './play.ts';
 import type { Scenario } from './scenario.ts';
 
 export const pbx: Scenario = (options, surroundings) => {
-  const { topology, link, stream, json } = options;
-  const plan = planFig1b({ topology, link, reachable: stream });
+  const { topology, link, mirrored, stream, json } = options;
+  const network = planFig1b({ topology, link, reachable: stream });
+  const plan = mirrored ? { ...network, mirrored: { port: exchangePort, localPort } } : network;
   const sessions = new Sessions({
     plan,
     hear: (exchanged) => {
       if (!json) surroundings.progress(`  ${sessions.host.name}> ${formatExchanged(exchanged)}`);
     },
   });
-  return play(plan, options, surroundings, { topology, link, mirrored: false }, sessions);
+  return play(plan, options, surroundings, { topology, link, mirrored }, sessions);
 };
