@@ -13,6 +13,7 @@ test('a scenario alone means one power loss, two members, our own daemons', () =
     policy: 'available',
     topology: 'both',
     link: true,
+    mirrored: true,
     system: 'understudy',
     stream: false,
   });
@@ -48,6 +49,10 @@ test('what cannot be is refused with what can', () => {
   refused(['fig1b', '--no-link', '--fault', 'lan'], /hear each other/);
   refused(['fig1b', '--members', '3'], /has two/);
   refused(['fig1b', '--system', 'keepalived'], /no proxies/);
+  refused(['fig1b', '--fault', 'exchange'], /only pbx/);
+  refused(['fig1b', '--unmirrored'], /only pbx/);
+  refused(['pbx', '--members', '3'], /pbx has two/);
+  refused(['pbx', '--system', 'keepalived'], /no proxies/);
   refused(['fig1a', '--pcap', '/run/x.pcapng'], /outside/);
   refused(['fig1a', '--stream-rate', 'fast'], /200M/);
   refused(['fig1a', '--nonsense'], /nonsense/);

@@ -1,7 +1,14 @@
 /** The command line of the lab. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type FaultName, faultByName, faultNames, isFaultName, proxyFaultNames } from './fault.ts';
+import {
+  exchangeFaultNames,
+  type FaultName,
+  faultByName,
+  faultNames,
+  isFaultName,
+  proxyFaultNames,
+} from './fault.ts';
 import type { Policy } from './plan.ts';
 import { type Topology, topologies } from './plan-fig1b.ts';
 import { isScenarioName, type ScenarioName, scenarioSummaries } from './scenario/registry.ts';
@@ -18,10 +25,12 @@ export interface LabOptions {
   readonly members: number;
   /** fig1a: of the group. */
   readonly policy: Policy;
-  /** fig1b: who is behind a proxy. */
+  /** fig1b, pbx: who is behind a proxy. */
   readonly topology: Topology;
-  /** fig1b: link 141 exists. */
+  /** fig1b, pbx: link 141 exists. */
   readonly link: boolean;
+  /** pbx: the exchange is mirrored. */
+  readonly mirrored: boolean;
   /** Heartbeat interval in milliseconds and how many may be missed; absent: what the scheduling allows. */
   readonly intervalMs?: number;
   readonly misses?: number;
@@ -47,16 +56,19 @@ ${Object.entries(scenarioSummaries)
 options
   --fault NAME    what to break (power):
 ${faultLines(faultNames)}
-                  and in fig1b:
+                  and with proxies (fig1b, pbx):
 ${faultLines(proxyFaultNames)}
+                  and in pbx:
+${faultLines(exchangeFaultNames)}
   --trials N      so many faults, one after the other (1)
   --json          one JSON object on standard output
   --keep          stay inside afterwards, to look around and play
   --pcap FILE     every frame that enters the switch or the cable, as pcapng
   --members N     fig1a: 2 or 3 machines in the group (2)
   --policy NAME   fig1a: available, or strict (two machines then have a witness)
-  --topology NAME fig1b: each member has a proxy (both), only the primary (one), both the same one (shared)
-  --no-link       fig1b: no direct link; the members hear each other through the proxies only
+  --topology NAME fig1b, pbx: each member has a proxy (both), only the primary (one), both one (shared)
+  --no-link       fig1b, pbx: no direct link; the members hear each other through the proxies only
+  --unmirrored    pbx: an ordinary exchange on each machine, for comparison
   --interval MS   heartbeat interval (2 with real-time scheduling, else 10)
   --misses N      missed heartbeats that mean death (3)
   --system NAME   understudy, or keepalived for comparison
@@ -65,7 +77,7 @@ ${faultLines(proxyFaultNames)}
 `;
 
 function faultLines(names: readonly FaultName[]): string {
-  return names.map((name) => `                    ${name.padEnd(14)}${faultByName(name).summary}`).join('\n');
+  return names.map((name) => `                    ${name.padEnd(16)}${faultByName(name).summary}`).join('\n');
 }
 
 const options = {
@@ -78,6 +90,7 @@ const options = {
   policy: { type: 'string', default: 'available' },
   topology: { type: 'string', default: 'both' },
   'no-link': { type: 'boolean', default: false },
+  unmirrored: { type: 'boolean', default: false },
   interval: { type: 'string' },
   misses: { type: 'string' },
   system: { type: 'string', default: 'understudy' },
@@ -95,7 +108,7 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     throw new UsageError(`give one scenario: ${Object.keys(scenarioSummaries).join(', ')}`);
   }
   if (!isFaultName(values.fault)) {
-    const names = [...faultNames, ...proxyFaultNames].join(', ');
+    const names = [...faultNames, ...proxyFaultNames, ...exchangeFaultNames].join(', ');
     throw new UsageError(`--fault ${values.fault}: no such fault; there are ${names}`);
   }
   const { system, topology, policy } = values;
@@ -123,6 +136,7 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
     policy,
     topology,
     link: !values['no-link'],
+    mirrored: !values.unmirrored,
     ...(values.interval === undefined
       ? {}
       : { intervalMs: number('interval', values.interval, 1, 10_000, true) }),
@@ -142,18 +156,20 @@ function isTopology(text: string): text is Topology {
 
 /** Why these options do not go together, or undefined when they do. */
 function contradiction(options: LabOptions): string | undefined {
-  const { scenario, fault, system, topology, link, members, policy } = options;
+  const { scenario, fault, system, topology, link, mirrored, members, policy } = options;
   const { only, at } = faultByName(fault);
   if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
   if (policy === 'strict' && system !== 'understudy')
     return `--policy strict has no counterpart in ${system}`;
+  if (fault === 'exchange' && scenario !== 'pbx') return '--fault exchange: only pbx has an exchange';
+  if (!mirrored && scenario !== 'pbx') return '--unmirrored: only pbx mirrors something';
   if (scenario === 'fig1a') {
     if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
-    return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b' : undefined;
+    return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b and pbx' : undefined;
   }
   if (system !== 'understudy') return `--system ${system} has no proxies; it can play fig1a`;
   if (policy === 'strict') return '--policy strict: fig1a plays it';
-  if (members !== 2) return '--members: fig1b has two';
+  if (members !== 2) return `--members: ${scenario} has two`;
   if (topology === 'shared' && at === 'proxy')
     return `--fault ${fault}: nobody else would answer with one proxy`;
   if (topology === 'shared' && fault === 'lan')

@@ -2,8 +2,9 @@
  * Puts a lab together inside the namespaces that this process is in, for a scenario, a benchmark or a test: they must be
  * its own, with a writable /run (see enclosure.ts).
  */
-import { Director, healthPort } from './director.ts';
+import { Director } from './director.ts';
 import { Keepalived } from './keepalived.ts';
+import type { Sessions } from './pbx/sessions.ts';
 import type { LabPlan } from './plan.ts';
 import type { Stream } from './stream.ts';
 import { buildTopology } from './topology.ts';
@@ -17,11 +18,12 @@ export interface Assembly {
   /** Of the heartbeat; absent: what the scheduling allows. */
   readonly intervalMs?: number;
   readonly misses?: number;
-  /** The daemons check the service's health port. */
-  readonly checked?: boolean;
+  /** TCP port on every member's loopback that the daemons check. */
+  readonly checkedPort?: number;
   /** Where every frame that enters a bridge is written to. */
   readonly pcap?: string;
   readonly stream?: Stream;
+  readonly sessions?: Sessions;
   /** Each daemon has a wall clock that can be stepped. */
   readonly falseClocks?: boolean;
   /** Between two answers to a stranger's claims, milliseconds; absent: the daemon's default. */
@@ -40,14 +42,13 @@ const usualMisses = 3;
  * `director.open()` starts the daemons, the services and the probes, `director.close()` ends them.
  */
 export function assemble(o: Assembly): Director {
-  const { plan, fifo, pcap, stream, probeIntervalUs, progress = () => undefined } = o;
+  const { plan, fifo, pcap, stream, sessions, probeIntervalUs, progress = () => undefined } = o;
   buildTopology(plan);
   const settings = {
     intervalMs: o.intervalMs ?? (fifo ? usualIntervalMs.fifo : usualIntervalMs.ordinary),
     misses: o.misses ?? usualMisses,
     fifo,
-    checked: o.checked === true,
-    healthPort,
+    ...(o.checkedPort === undefined ? {} : { checkedPort: o.checkedPort }),
   };
   const { falseClocks = false, defendIntervalMs } = o;
   const system =
@@ -61,6 +62,7 @@ export function assemble(o: Assembly): Director {
     ...{ plan, system, fifo, progress },
     ...(pcap === undefined ? {} : { pcap }),
     ...(stream === undefined ? {} : { stream }),
+    ...(sessions === undefined ? {} : { sessions }),
     ...(probeIntervalUs === undefined ? {} : { probeIntervalUs }),
   });
 }

@@ -6,9 +6,8 @@ export interface Settings {
   readonly intervalMs: number;
   readonly misses: number;
   readonly fifo: boolean;
-  /** Check the service's health port. */
-  readonly checked: boolean;
-  readonly healthPort: number;
+  /** TCP port on the loopback that is checked. */
+  readonly checkedPort?: number;
   readonly lease: Lease;
   /** Between two answers to a stranger's claims, milliseconds; absent: the daemon's default. */
   readonly defendIntervalMs?: number;
@@ -44,7 +43,7 @@ export function configurationOf(
   place: { readonly stateDir: string; readonly control: string },
   s: Settings,
 ): object {
-  const { members, proxies, witnesses, policy } = plan;
+  const { members, proxies, witnesses, policy, mirrored } = plan;
   const [witness] = witnesses;
   return {
     cluster: 'lab',
@@ -69,12 +68,17 @@ export function configurationOf(
           : { proxies: Object.fromEntries(proxies.map((p) => [p.name, site(p)])) }),
         ...(policy === 'strict' ? { policy } : {}),
         ...(witness === undefined ? {} : { witness: witness.name }),
+        ...(mirrored === undefined ? {} : { mirror: mirror(mirrored) }),
         preempt: false,
         standbyAddress: 'present',
-        ...(s.checked ? { checks: [check(s.healthPort)] } : {}),
+        ...(s.checkedPort === undefined ? {} : { checks: [check(s.checkedPort)] }),
       },
     },
   };
+}
+
+function mirror({ port, localPort }: { readonly port: number; readonly localPort: number }): object {
+  return { mode: 'concurrent', service: port, backend: `127.0.0.1:${localPort}` };
 }
 
 /** Both families' addresses: in a planned switchover packets of both are forwarded to the successor. */

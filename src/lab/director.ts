@@ -3,6 +3,7 @@ import { monotonicUs } from '../linux/clock.ts';
 import type { Deed, Fault } from './fault.ts';
 import { Injector } from './injector.ts';
 import { nodesOf, placeOf, proxyOf } from './layout.ts';
+import type { Sessions } from './pbx/sessions.ts';
 import type { LabPlan, MemberPlan, NodePlan } from './plan.ts';
 import { Probes } from './probes.ts';
 import type { ServiceOptions } from './service.ts';
@@ -21,6 +22,8 @@ export interface DirectorOptions {
   readonly pcap?: string;
   /** Flows to the active member, from one trial to the next. */
   readonly stream?: Stream;
+  /** Of a host with the exchange, from one trial to the next. */
+  readonly sessions?: Sessions;
   /** Between two requests of every stream, microseconds; absent: the main stream is fast, the others are slow. */
   readonly probeIntervalUs?: number;
   readonly progress: (line: string) => void;
@@ -60,13 +63,14 @@ export class Director {
     this.plan = options.plan;
     this.system = options.system;
     this.progress = options.progress;
-    const { pcap, plan, system, stream, probeIntervalUs: intervalUs } = options;
+    const { pcap, plan, system, stream, sessions, probeIntervalUs: intervalUs } = options;
     const fifoPriority = options.fifo ? stationPriority : 0;
     this.probes = new Probes(plan, { fifoPriority, ...(intervalUs === undefined ? {} : { intervalUs }) });
     this.switchboard = new Switchboard(plan, { fifoPriority, ...(pcap === undefined ? {} : { pcap }) });
     this.injector = new Injector({
       ...{ plan, system, switchboard: this.switchboard, fifoPriority },
       service: ({ name }) => this.#services.get(name)?.pid,
+      ...(sessions === undefined ? {} : { sessions }),
       ...(stream === undefined ? {} : { stream }),
     });
   }
@@ -108,6 +112,35 @@ export class Director {
     await this.#options.stream?.aim(member);
   }
 
+  /** Of a host with the exchange; undefined where the lab has none. */
+  get sessions(): Sessions | undefined {
+    return this.#options.sessions;
+  }
+
+  /** Opens the host's sessions; resolves when they are in use and, where they are mirrored, on both members. */
+  async openSessions(trial: number): Promise<void> {
+    if (this.sessions === undefined) return;
+    await this.mirrored(0);
+    await this.mirrored(await this.sessions.open(trial));
+  }
+
+  /** Resolves when a standby gets every packet, where that is wanted, and at least so many sessions are on both members. */
+  async mirrored(least: number): Promise<void> {
+    if (this.plan.mirrored === undefined) return;
+    let why = '';
+    const ready = async (): Promise<boolean> => {
+      const view = await this.system.mirrored?.(least);
+      why = view?.why ?? `${this.system.name} mirrors nothing`;
+      return view?.ready === true;
+    };
+    await until(
+      'the sessions are on both members',
+      ready,
+      readyTimeoutMs,
+      () => `${why}\n${this.lastWords()}`,
+    );
+  }
+
   /** The machine that the fault is done to while `victim` is active; throws when there is none. */
   struck(fault: Fault, victim: MemberPlan): NodePlan {
     const struck = fault.at === 'proxy' ? proxyOf(victim, this.plan) : victim;
@@ -141,6 +174,10 @@ export class Director {
     this.progress(
       `${struck.name} is ${fault.dead === 'machine' ? 'repaired and switched on' : 'started'} again`,
     );
+    if (fault.dead === 'exchange') {
+      this.sessions?.startOn(victim);
+      return atUs;
+    }
     if (fault.dead === 'machine' && struck === victim) this.#startService(victim);
     await this.system.start(struck);
     return atUs;
@@ -197,6 +234,7 @@ export class Director {
     this.#options.stream?.close();
     this.system.kill();
     for (const service of this.#services.values()) service.close();
+    this.sessions?.close();
     this.probes.close();
     this.injector.close();
     await this.switchboard.close();
@@ -225,6 +263,7 @@ export class Director {
   }
 
   #startService(member: MemberPlan): void {
+    this.sessions?.startOn(member);
     const options: ServiceOptions = {
       member: member.name,
       addresses: [this.plan.service4, this.plan.service6],

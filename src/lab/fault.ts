@@ -14,14 +14,16 @@ export type Deed =
   | { readonly kind: 'mute'; readonly on: boolean; readonly ports: readonly string[] }
   /** Ports that drop what they would send to each other; all else passes. */
   | { readonly kind: 'part'; readonly on: boolean; readonly ports: readonly string[] }
-  /** A signal to the struck machine's daemon, to its service, or to every process of the machine. */
-  | { readonly kind: 'signal'; readonly signal: SignalName; readonly to: 'daemon' | 'service' | 'machine' }
+  /** A signal to the struck machine's daemon, its service, its exchange, or every process of the machine. */
+  | { readonly kind: 'signal'; readonly signal: SignalName; readonly to: Target }
   /** The disk with the struck daemon's state. */
   | { readonly kind: 'disk'; readonly state: DiskState }
   /** The struck daemon's wall clock: so many seconds ahead of the machine's from now on. */
   | { readonly kind: 'clock'; readonly aheadS: number }
   /** The stranger tells everybody that the addresses are its own, so many times. */
   | { readonly kind: 'claim'; readonly times: number };
+
+export type Target = 'daemon' | 'service' | 'exchange' | 'machine';
 
 export type SignalName = 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2';
 
@@ -42,7 +44,8 @@ export type FaultName =
   | 'proxy-silent'
   | 'proxy-kill'
   | 'proxy-freeze'
-  | 'proxy-stop';
+  | 'proxy-stop'
+  | 'exchange';
 
 export interface Fault {
   readonly summary: string;
@@ -55,13 +58,13 @@ export interface Fault {
   /** Undoes it; processes that died are started again afterwards. */
   readonly mend: (struck: NodePlan, plan: LabPlan) => readonly Deed[];
   /** What has to be started again. */
-  readonly dead: 'machine' | 'daemon' | 'nothing';
+  readonly dead: 'machine' | 'daemon' | 'exchange' | 'nothing';
   /** The kernel of the struck machine goes on, and its lease ends only by itself. */
   readonly lingers?: boolean;
   /** The struck machine lives on, alone. */
   readonly mutes?: boolean;
-  /** The service's health port is checked by the daemons. */
-  readonly checked?: boolean;
+  /** What is checked by the daemons: the service's health port, or the exchange's. */
+  readonly checked?: 'service' | 'exchange';
   /** Undone only when what died is ready again. */
   readonly later?: (struck: NodePlan, plan: LabPlan) => readonly Deed[];
   /** Where nothing must follow: the report that shows that a daemon saw it, or that it sees nothing; else `pathDown`. */
@@ -85,7 +88,7 @@ export interface Fault {
 const contestMs = 2 * 4 * 1000;
 
 const none = (): readonly Deed[] => [];
-const signal = (name: SignalName, to: 'daemon' | 'service' | 'machine') => (): readonly Deed[] => [
+const signal = (name: SignalName, to: Target) => (): readonly Deed[] => [
   { kind: 'signal', signal: name, to },
 ];
 
@@ -183,7 +186,7 @@ const faults: Record<FaultName, Fault> = {
     strike: signal('SIGUSR1', 'service'),
     mend: signal('SIGUSR2', 'service'),
     dead: 'nothing',
-    checked: true,
+    checked: 'service',
   },
   'disk-full': restartOn('full', 'the disk with the state is full, the daemon dies and starts again on it'),
   'disk-read-only': restartOn('readOnly', 'the disk with the state turns read-only, and the same'),
@@ -216,6 +219,16 @@ const faults: Record<FaultName, Fault> = {
   'proxy-kill': toProxy('kill', 'the proxy’s daemon dies (SIGKILL); its kernel goes on'),
   'proxy-freeze': toProxy('freeze', 'the proxy’s daemon is frozen (SIGSTOP) and wakes up again (SIGCONT)'),
   'proxy-stop': toProxy('stop', 'the proxy’s daemon is stopped in order (SIGTERM)'),
+  exchange: {
+    summary: 'the exchange dies (SIGKILL); its daemon’s check fails, and the role is handed over',
+    expect: 'takeover',
+    at: 'member',
+    strike: signal('SIGKILL', 'exchange'),
+    mend: none,
+    dead: 'exchange',
+    checked: 'exchange',
+    only: 'understudy',
+  },
 };
 
 function lanPorts(plan: LabPlan): string[] {
@@ -227,10 +240,13 @@ export const faultNames: readonly FaultName[] = named('member');
 
 export const proxyFaultNames: readonly FaultName[] = named('proxy');
 
+/** Of the application: possible where there is one. */
+export const exchangeFaultNames: readonly FaultName[] = ['exchange'];
+
 function named(at: Fault['at']): readonly FaultName[] {
   return Object.keys(faults)
     .filter((name) => isFaultName(name))
-    .filter((name) => faults[name].at === at);
+    .filter((name) => faults[name].at === at && faults[name].dead !== 'exchange');
 }
 
 export function isFaultName(text: string): text is FaultName {

@@ -1,6 +1,7 @@
 /** Does the deeds of a fault: those to ports and processes through the switch's station, the others itself. */
 import { monotonicUs } from '../linux/clock.ts';
 import type { Deed } from './fault.ts';
+import type { Sessions } from './pbx/sessions.ts';
 import type { LabPlan, NodePlan } from './plan.ts';
 import { Station, scriptPath } from './station.ts';
 import type { StrangerCommand, StrangerOptions } from './stranger.ts';
@@ -16,6 +17,7 @@ export interface InjectorParts {
   /** Process id of the service on a machine; undefined when there is none. */
   readonly service: (node: NodePlan) => number | undefined;
   readonly stream?: Stream;
+  readonly sessions?: Sessions;
   /** Of the stranger; 0 for ordinary scheduling. */
   readonly fifoPriority: number;
 }
@@ -82,12 +84,19 @@ export class Injector {
   }
 
   #signal({ signal, to }: Extract<Deed, { kind: 'signal' }>, struck: NodePlan): Step {
-    const { system, stream } = this.#parts;
+    const { system, stream, sessions } = this.#parts;
     const daemon = system.target(struck);
     const service = this.#parts.service(struck);
     // A machine that loses power takes whole process groups with it: the daemon's checks, too.
-    const machine = [Math.abs(daemon), service ?? [], stream?.serverOn(struck) ?? []].flat();
-    const pids = { daemon: [daemon], service: [service ?? 0], machine: machine.map((pid) => -pid) }[to];
+    const others = [stream?.serverOn(struck), sessions?.serverOn(struck)].filter((pid) => pid !== undefined);
+    const machine = [Math.abs(daemon), service ?? [], others].flat();
+    const exchange = sessions?.serverOn(struck) ?? 0;
+    const pids = {
+      daemon: [daemon],
+      service: [service ?? 0],
+      exchange: [exchange],
+      machine: machine.map((pid) => -pid),
+    }[to];
     if (pids.some((pid) => pid === 0)) throw new Error(`${struck.name} has no running ${to}`);
     return { kind: 'signal', signal, pids };
   }

@@ -14,8 +14,7 @@ export interface KeepalivedOptions {
   readonly intervalMs: number;
   readonly misses: number;
   readonly fifo: boolean;
-  readonly checked: boolean;
-  readonly healthPort: number;
+  readonly checkedPort?: number;
 }
 
 const directory = '/run/keepalived-lab';
@@ -126,21 +125,22 @@ vrrp_instance web${family} {
   priority ${250 - 50 * member.id}
   advert_int ${this.#intervalMs / 1000}
   version 3
-  ${this.#options.checked ? 'track_script { service }' : ''}
+  ${this.#options.checkedPort !== undefined ? 'track_script { service }' : ''}
   virtual_ipaddress { ${address} dev lan0 }
 }
 `;
     };
-    const check = this.#options.checked
-      ? `vrrp_script service {
-  script "/bin/bash -c 'exec 3<>/dev/tcp/127.0.0.1/${this.#options.healthPort}'"
+    const check =
+      this.#options.checkedPort !== undefined
+        ? `vrrp_script service {
+  script "/bin/bash -c 'exec 3<>/dev/tcp/127.0.0.1/${this.#options.checkedPort}'"
   interval 1
   fall 2
   rise 2
   user root
 }
 `
-      : '';
+        : '';
     return `global_defs {\n  router_id ${member.name}\n  vrrp_version 3\n${realtime}}\n${check}${instance(4)}${instance(6)}`;
   }
 }

@@ -96,6 +96,8 @@ export interface LabPlan {
   readonly service6: string;
   /** UDP and TCP port of the echo service. */
   readonly servicePort: number;
+  /** The mirrored service, where there is one: its TCP port, and the server's on each member's loopback. */
+  readonly mirrored?: { readonly port: number; readonly localPort: number };
 }
 
 /** The namespace that holds every bridge, the fault injector and the capture. */

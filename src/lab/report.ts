@@ -1,6 +1,7 @@
 /** The lab's result for people. */
 import { faultByName, isFaultName } from './fault.ts';
 import { machinesOf } from './layout.ts';
+import { formatAdministration, formatSessions } from './pbx/report.ts';
 import type { LabPlan } from './plan.ts';
 import type { ProxyView } from './readiness.ts';
 import type { LabResult } from './result.ts';
@@ -11,6 +12,7 @@ import type { Trial } from './trial.ts';
 const figures: Readonly<Record<string, readonly [before: string, after: string]>> = {
   fig1a: ['2A', '2B'],
   fig1b: ['3A', '3B'],
+  pbx: ['3A', '3B'],
 };
 
 export function formatResult(result: LabResult): string {
@@ -31,11 +33,17 @@ export function formatResult(result: LabResult): string {
       ...(plan.proxies.length > 0 ? [proxies(first)] : []),
       timeline(first, struckName(result, first)),
       probe(first),
+      ...sessionsOf(first, plan),
     );
   }
   if (result.trials.length > 1) parts.push(trialsTable(result.trials));
   parts.push(verdict(result));
   return `${parts.join('\n\n')}\n`;
+}
+
+function sessionsOf({ sessions }: Trial, plan: LabPlan): string[] {
+  if (sessions === undefined) return [];
+  return [formatSessions(sessions, plan.hosts.at(-1)?.name ?? ''), formatAdministration(sessions)];
 }
 
 function proxyName(member: string, plan: LabPlan): string | undefined {

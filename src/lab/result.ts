@@ -1,4 +1,5 @@
 /** What one run of the lab found: the object that `--json` prints. */
+import type { SessionCounts } from './pbx/sessions.ts';
 import type { LabPlan } from './plan.ts';
 import type { StreamResult } from './stream.ts';
 import type { Trial } from './trial.ts';
@@ -24,4 +25,6 @@ export interface LabResult {
   readonly trials: readonly Trial[];
   /** The TCP stream beside the probes, where one was asked for. */
   readonly stream?: StreamResult;
+  /** Over all trials, where a host has sessions. */
+  readonly sessions?: SessionCounts;
 }

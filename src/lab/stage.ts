@@ -13,8 +13,11 @@ function progress(line: string): void {
   process.stderr.write(`${seconds} s  ${line}\n`);
 }
 
+const talk =
+  'The exchange: ip netns exec host-a nc 192.0.2.10 7000, then ADD 4041 Hedda, SHOW 4041, STATUS, FEED or QUIT';
+
 /** `--keep`: a shell inside when there is a terminal, else directions until the lab is interrupted. */
-async function stay({ rootless, outsidePid }: Enclosure<LabOptions>): Promise<void> {
+async function stay({ argument, rootless, outsidePid }: Enclosure<LabOptions>): Promise<void> {
   const user = rootless ? '-U --preserve-credentials ' : '';
   process.stderr.write(
     [
@@ -22,6 +25,7 @@ async function stay({ rootless, outsidePid }: Enclosure<LabOptions>): Promise<vo
       'The lab stays. Machines: ip netns list; a look inside one: ip netns exec host-a ip neigh',
       'Sockets, configuration and logs of the daemons: /run/understudy.',
       `From another terminal: nsenter ${user}-n -m -p -t ${outsidePid}`,
+      ...(argument.scenario === 'pbx' ? [talk] : []),
       process.stdin.isTTY ? 'This is a shell inside; leave it (exit) to end the lab.\n' : 'End it with ^C.\n',
     ].join('\n'),
   );

@@ -30,6 +30,8 @@ export interface System {
   controlSocket?(node: NodePlan): string;
   /** What each proxy does, by its own word; null for one that does not answer. */
   proxies?(): Promise<Readonly<Record<string, ProxyView | null>>>;
+  /** At least so many connections of the mirrored service are on both members. */
+  mirrored?(least: number): Promise<{ readonly ready: boolean; readonly why: string }>;
   /** A planned switchover away from `from`. */
   switchover?(from: MemberPlan): Promise<void>;
   /** The disk with the machine's state is full, read-only, or well again. */

@@ -4,6 +4,7 @@ import { monotonicUs } from '../linux/clock.ts';
 import type { Director } from './director.ts';
 import type { Fault } from './fault.ts';
 import { hearOldProxy, type OldProxy } from './old-proxy.ts';
+import { judgeSessions, type TrialSessions } from './pbx/sessions.ts';
 import type { MemberPlan } from './plan.ts';
 import type { ProbeSummary } from './probe-record.ts';
 import type { ProxyView } from './readiness.ts';
@@ -45,6 +46,8 @@ export interface Trial {
   readonly victimFrames: number;
   /** What the switch heard of the victim's proxy, where the successor has another one or none. */
   readonly oldProxy: OldProxy | null;
+  /** Of the host that has some: over the fault and the return to service. */
+  readonly sessions?: TrialSessions;
 }
 
 export interface TrialEvent {
@@ -97,6 +100,7 @@ export async function runTrial(director: Director, fault: Fault, trial: number):
   const sinceUs = director.judgedUntilUs;
   const victim = await choose(director, fault);
   await director.aimStream(victim);
+  await director.openSessions(trial);
   director.progress(`trial ${trial}: ${victim.name} is active; fault: ${fault.summary}`);
   const sighting = await pull(director, fault, victim);
   const mended = await mend(director, fault, sighting);
@@ -128,6 +132,7 @@ async function pull(director: Director, fault: Fault, victim: MemberPlan): Promi
   await delay(20 + Math.random() * 20);
   const faultAt = await director.strike(fault, victim);
   const successor = await takeover(director, fault, victim, faultAt, troubles);
+  await director.sessions?.settle();
   await delay(aftermathMs);
   const after = await situation(director);
   const watchedUntil = monotonicUs();
@@ -176,7 +181,14 @@ async function conclude(
   const takeover = { fault, plan, faultAt, victim, successor };
   const timelineUs = timelineOf({ ...takeover, occurrences, captureAnnounced, firstAnswer });
   const seen = { timelineUs, streams, hosts, victimFrames, oldProxy };
-  const why = [...troubles, ...judge({ ...takeover, system: system.name, fifo, ...seen })];
+  // What ends while a machine is away its own exchange never hears of.
+  await director.mirrored(0);
+  const sessions = await director.sessions?.judge(faultAt);
+  const why = [
+    ...troubles,
+    ...judge({ ...takeover, system: system.name, fifo, ...seen }),
+    ...(sessions === undefined ? [] : judgeSessions(sessions)),
+  ];
   return {
     trial,
     victim: victim.name,
@@ -193,6 +205,7 @@ async function conclude(
     events: eventsSince(director, sinceUs, faultAt),
     victimFrames,
     oldProxy,
+    ...(sessions === undefined ? {} : { sessions }),
   };
 }
 

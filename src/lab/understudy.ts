@@ -110,6 +110,16 @@ export class Understudy implements System {
     return viewOf(this.#plan, new Map(nodes.map(({ name }, index) => [name, statuses[index]])));
   }
 
+  async mirrored(least: number): Promise<{ readonly ready: boolean; readonly why: string }> {
+    const statuses = await Promise.all(this.#plan.members.map((member) => this.#status(member)));
+    const active = statuses.flatMap((status) => status?.groups ?? []).find(({ role }) => role === 'active');
+    const sessions = active?.sessions;
+    if (sessions === undefined || sessions === null) return { ready: false, why: 'no relay is active' };
+    const { partner, mirroring, sessions: all, survivable } = sessions;
+    const ready = partner === 'standby' && mirroring === 'mirrored' && survivable >= least;
+    return { ready, why: `partner ${partner}, ${mirroring}, ${survivable} of ${all} sessions survivable` };
+  }
+
   settled(): boolean {
     const graceUs = graceMs * 1000;
     return nodesOf(this.#plan).every((node) => {

@@ -4,7 +4,7 @@ import type { SocketPlan } from '../sessions/handshake.ts';
 import type { SharedOutput } from '../sessions/output.ts';
 import type { Packet } from '../sessions/packet.ts';
 import { type Progress, ReplicaInput } from '../sessions/replica.ts';
-import { add, isAfter, latest } from '../sessions/sequence.ts';
+import { add, distance, isAfter, latest } from '../sessions/sequence.ts';
 import { decodeTcpOptions } from '../wire/tcp-options.ts';
 import type { Session } from './session.ts';
 
@@ -49,6 +49,13 @@ export class ReplicaFlow {
       sendUnacknowledged: unacknowledged,
       receiveNext: add(receiveSequence, received),
     };
+  }
+
+  /** How much of the output the client has, as its newest packet says, bytes. */
+  get acknowledged(): number {
+    const { acknowledged } = this.session.socket.facts();
+    const here = add(this.plan.sendSequence, acknowledged);
+    return acknowledged + distance(here, this.last.segment.acknowledgment);
   }
 
   /** The client has said something. */

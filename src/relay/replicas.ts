@@ -326,6 +326,7 @@ export class Replicas {
         if (step === undefined) break;
         this.#options.inject(step.frame);
       }
+      if (input.waiting > 0) session.output.acknowledge(flow.acknowledged);
       if (session.finished && !session.finishing && this.#mayClose(session)) {
         session.finish(this.#options.farewellMark);
         if (!this.#leads) this.#say('finished', session);

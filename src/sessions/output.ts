@@ -86,6 +86,8 @@ export class SharedOutput implements Output {
   #commitments: Commitment[] = [];
   /** Before this offset the kernel may have it. */
   #limit = 0;
+  /** The client has what is before this offset. */
+  #acknowledged = 0;
   /** Leading: the last commitment that was sent; and before which offset none may be, as the follower could not check it. */
   #committed = 0;
   #least = 0;
@@ -144,6 +146,16 @@ export class SharedOutput implements Output {
     this.#settle();
   }
 
+  /**
+   * The client has everything before this offset, from the other machine. It will hear none of it from here, so the kernel may
+   * have it before the commitment that it belongs to is reached: that may be far ahead of a program that waits for input.
+   */
+  acknowledge(offset: number): void {
+    if (offset <= this.#acknowledged) return;
+    this.#acknowledged = offset;
+    this.#settle();
+  }
+
   /** Leading: the standby has the commitment of this offset. */
   clear(offset: number): void {
     this.#limit = Math.max(this.#limit, offset);
@@ -195,8 +207,16 @@ export class SharedOutput implements Output {
 
   #settle(): void {
     this.#compare();
-    if (!this.#leads || this.#commitments.length > 0 || this.#diverged) return;
-    for (const bytes of this.#pieces.between(this.#digest.offset, this.#pieces.to)) this.#digest.add(bytes);
+    if (this.#diverged) return;
+    if (this.#commitments.length > 0) {
+      // They are beyond what was said.
+      const heard = Math.min(this.#acknowledged, this.#pieces.to);
+      this.#digestTo(heard);
+      this.#limit = Math.max(this.#limit, heard);
+      return;
+    }
+    if (!this.#leads) return;
+    this.#digestTo(this.#pieces.to);
     if (this.#free || this.#digest.offset === this.#committed) return;
     if (this.#digest.offset < this.#least) {
       // It ended where the other machine's went on.
@@ -212,12 +232,16 @@ export class SharedOutput implements Output {
     let done = 0;
     for (const { offset, digest } of this.#commitments) {
       if (this.#diverged || offset > to) break;
-      for (const bytes of this.#pieces.between(this.#digest.offset, offset)) this.#digest.add(bytes);
+      this.#digestTo(offset);
       if (this.#digest.offset !== offset || this.#digest.text !== digest) this.#diverged = true;
       else this.#limit = Math.max(this.#limit, offset);
       done++;
     }
     if (done > 0) this.#commitments = this.#commitments.slice(done);
     if (this.#ended && this.#commitments.length > 0) this.#diverged = true;
+  }
+
+  #digestTo(offset: number): void {
+    for (const bytes of this.#pieces.between(this.#digest.offset, offset)) this.#digest.add(bytes);
   }
 }

@@ -23,7 +23,7 @@ import { claimMs } from './host.ts';
 import { type Details, fits, lastReports } from './reports.ts';
 
 /** A heartbeat that a test machine with other things to do can hold; how fast a takeover is, is measured elsewhere. */
-const calm = { intervalMs: 10, misses: 6, fifo: false, checked: false, healthPort } as const;
+const calm = { intervalMs: 10, misses: 6, fifo: false } as const;
 
 export class Machines {
   readonly plan: LabPlan;

@@ -253,3 +253,30 @@ test('a replica that is too far behind is told apart', () => {
     output.expect({ offset, digest: '' });
   }
 });
+
+test('a replica may say what its client has from the active, before a commitment far ahead of it', () => {
+  const sent: Commitment[] = [];
+  const active = SharedOutput.leading((commitment) => sent.push(commitment) > 0);
+  const [first, second] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)];
+  active.release();
+  active.add(first);
+  active.add(second);
+  active.hold(0);
+  const [all] = sent;
+  assert.equal(all?.offset, 5);
+  for (const said of [Uint8Array.of(4, 5), Uint8Array.of(4, 6)]) {
+    const replica = SharedOutput.following(() => false);
+    replica.expect(all);
+    replica.add(first);
+    assert.equal(replica.next().length, 0);
+    replica.acknowledge(2);
+    assert.deepEqual([...replica.next()], [1, 2]);
+    replica.taken(2);
+    replica.lead();
+    assert.equal(replica.next().length, 0, 'nothing that the client has not');
+    replica.acknowledge(3);
+    assert.deepEqual([...replica.next()], [3], 'also after the takeover: the client had it before');
+    replica.add(said);
+    assert.equal(replica.diverged, said[1] === 6);
+  }
+});

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { LabOptions } from '../arguments.ts';
 import { assemble } from '../assembly.ts';
+import { healthPort } from '../director.ts';
 import { faultByName } from '../fault.ts';
 import { machinesOf } from '../layout.ts';
+import { countsOf, localPort, type Sessions } from '../pbx/sessions.ts';
 import { type LabPlan, withStranger } from '../plan.ts';
 import type { LabResult } from '../result.ts';
 import { Stream } from '../stream.ts';
@@ -24,12 +26,15 @@ const sysctls = [
   'net/ipv6/conf/eth0/accept_untracked_na',
 ];
 
-/** `facts`: what the scenario has to say besides the system's. */
+const checkedPorts = { service: healthPort, exchange: localPort } as const;
+
+/** `facts`: what the scenario has to say besides the system's. `sessions`: of the host that has some. */
 export async function play(
   network: LabPlan,
   options: LabOptions,
   surroundings: Surroundings,
   facts: LabResult['facts'] = {},
+  sessions?: Sessions,
 ): Promise<LabResult> {
   const { fifo, rootless, progress, present } = surroundings;
   const fault = faultByName(options.fault);
@@ -39,12 +44,14 @@ export async function play(
   progress(`building the network: ${names.join(', ')}, a switch`);
   const stream = makeStream(options, plan);
   const director = assemble({
-    ...{ plan, fifo, system, checked: fault.checked === true, progress },
+    ...{ plan, fifo, system, progress },
+    ...(fault.checked === undefined ? {} : { checkedPort: checkedPorts[fault.checked] }),
     falseClocks: fault.falseClocks === true,
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(misses === undefined ? {} : { misses }),
     ...(pcap === undefined ? {} : { pcap }),
     ...(stream === undefined ? {} : { stream }),
+    ...(sessions === undefined ? {} : { sessions }),
   });
   const trials: Trial[] = [];
   let failure: string | undefined;
@@ -70,6 +77,9 @@ export async function play(
     plan,
     trials,
     ...(stream === undefined ? {} : { stream: stream.result() }),
+    ...(sessions === undefined
+      ? {}
+      : { sessions: countsOf(trials.flatMap((trial) => trial.sessions ?? [])) }),
   };
   await present(result);
   await director.close();
