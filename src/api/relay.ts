@@ -7,6 +7,9 @@
 /** A server, as text: an address and a port, or the path of a unix socket. */
 export type ServerPlaceText = { readonly address: string; readonly port: number } | { readonly path: string };
 
+/** What answers: a server that the relay connects to, or a mirrored program that connects to the relay at a path. */
+export type AnswererText = { readonly backend: ServerPlaceText } | { readonly program: string };
+
 export interface RelayPlan {
   readonly group: string;
   /** Names of the nftables table and of the TAP device. */
@@ -17,7 +20,7 @@ export interface RelayPlan {
   readonly addresses: readonly string[];
   /** TCP port. */
   readonly service: number;
-  readonly backend: ServerPlaceText;
+  readonly answerer: AnswererText;
   /** What the two relays have in common, and nobody else; and who they are. */
   readonly scope: string;
   readonly node: string;
@@ -73,6 +76,8 @@ export type RelayReport =
 export interface RelayStatus {
   /** The relay's process. */
   readonly pid: number;
+  /** False: the program behind it is not there, or was not fed everything. Of a server its own checks tell. */
+  readonly healthy: boolean;
   readonly role: 'active' | 'standby';
   /** The other machine's relay: not connected, connected, or what it says that it is. */
   readonly partner: 'absent' | 'met' | 'active' | 'standby';

@@ -10,6 +10,7 @@ import { EPOLLIN } from '../linux/epoll.ts';
 import { type IpAddress, parseIp } from '../wire/address.ts';
 import { backend } from './backend.ts';
 import { DaemonLink } from './daemon-link.ts';
+import { Feed } from './feed/feed.ts';
 import { Machine } from './machine.ts';
 import type { Programs } from './program.ts';
 import { Readiness } from './readiness.ts';
@@ -33,7 +34,7 @@ export async function runRelay(options: {
   const [first, ...rest] = await untilSpoken(link);
   if (first?.kind === 'refused') throw new Error(first.why);
   if (first?.kind !== 'plan') throw new Error('the daemon ended');
-  return new Relay(link, first.plan, await programsOf(first.plan)).run(rest);
+  return new Relay(link, first.plan, await answererOf(first.plan)).run(rest);
 }
 
 /** The daemon's first words. */
@@ -50,12 +51,15 @@ async function untilSpoken(link: DaemonLink): Promise<readonly ToRelay[]> {
 class Relay {
   readonly #link: DaemonLink;
   readonly #machine: Machine;
+  readonly #feed: Feed | undefined;
   /** When the reactor said what is being done. */
   #saidUs = 0;
   #countsAtUs = 0;
+  #healthy = false;
 
-  constructor(link: DaemonLink, plan: RelayPlan, program: Programs) {
+  constructor(link: DaemonLink, plan: RelayPlan, { program, feed }: Answerer) {
     this.#link = link;
+    this.#feed = feed;
     const [lan = '', ...others] = plan.interfaces;
     this.#machine = new Machine({
       names: { table: plan.table, gate: plan.gate },
@@ -84,6 +88,7 @@ class Relay {
         bytesMax: heldBytesMax,
       },
       program,
+      ...(feed === undefined ? {} : { feed }),
       farewellPatienceMs,
       report: (report) => this.#report(report),
       turned: (nowUs) => this.#turned(nowUs),
@@ -121,18 +126,32 @@ class Relay {
   }
 
   #turned(nowUs: number): void {
-    if (nowUs < this.#countsAtUs) return;
+    const healthy = this.#feed?.healthy ?? true;
+    // Whether the role may stay here is told at once.
+    if (nowUs < this.#countsAtUs && healthy === this.#healthy) return;
+    this.#healthy = healthy;
     this.#countsAtUs = nowUs + countsEveryUs;
     this.#link.say({ kind: 'counts', counts: { pid: process.pid, ...this.#machine.counts } });
   }
 }
 
-async function programsOf({ backend: place }: RelayPlan): Promise<Programs> {
+interface Answerer {
+  readonly program: Programs;
+  /** Of a program that is mirrored as a whole. */
+  readonly feed?: Feed;
+}
+
+async function answererOf({ answerer }: RelayPlan): Promise<Answerer> {
   const module = process.env[programVariable];
-  if (module === undefined)
-    return backend('path' in place ? place : { address: addressOf(place.address), port: place.port });
-  const { program } = (await import(pathToFileURL(module).href)) as { program: Programs };
-  return program;
+  if (module !== undefined) return (await import(pathToFileURL(module).href)) as Answerer;
+  if ('program' in answerer) {
+    const feed = new Feed(answerer.program);
+    return { program: feed.programs, feed };
+  }
+  const { backend: place } = answerer;
+  return {
+    program: backend('path' in place ? place : { address: addressOf(place.address), port: place.port }),
+  };
 }
 
 function addressOf(text: string): IpAddress {

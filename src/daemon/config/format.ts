@@ -96,7 +96,9 @@ export interface MirrorEntry {
   /** The service's TCP port on the group's addresses. */
   readonly service: number;
   /** The server behind it on each member: `ADDRESS:PORT`, `[ADDRESS]:PORT`, or the path of a unix socket. */
-  readonly backend: string;
+  readonly backend?: string | undefined;
+  /** Or the path at which a program made with `mirroredServer` connects to its relay. */
+  readonly program?: string | undefined;
   readonly policy: 'degrade' | 'wait';
   readonly degradeAfterMs: number;
   readonly encrypt: boolean;

@@ -1,8 +1,8 @@
 /** What a relay of this node needs to know, from the file that all members share. */
-import type { RelayPlan, ServerPlaceText } from '../../api/relay.ts';
+import type { AnswererText, RelayPlan, ServerPlaceText } from '../../api/relay.ts';
 import { parseIp } from '../../wire/address.ts';
 import { holdDevice, relayTable } from '../devices.ts';
-import type { ConfigFile, GroupEntry } from './format.ts';
+import type { ConfigFile, GroupEntry, MirrorEntry } from './format.ts';
 import { groupId, instanceId } from './identity.ts';
 import { pathLinks } from './links.ts';
 import { gateOf } from './mirrored.ts';
@@ -37,7 +37,7 @@ export function relayPlan(
     interfaces: [interfaceOf(group, file.node), holdDevice(instance)],
     addresses: group.addresses,
     service: mirror.service,
-    backend: serverPlace(mirror.backend) ?? { path: mirror.backend },
+    answerer: answererOf(mirror),
     scope: `${file.cluster}/${name}/sessions`,
     node: file.node,
     partner,
@@ -52,4 +52,8 @@ export function relayPlan(
     policy: mirror.policy,
     degradeAfterMs: mirror.degradeAfterMs,
   };
+}
+
+function answererOf({ backend = '', program }: MirrorEntry): AnswererText {
+  return program === undefined ? { backend: serverPlace(backend) ?? { path: backend } } : { program };
 }

@@ -94,9 +94,14 @@ export const checkEntrySchema: v.GenericSchema<unknown, CheckEntry> = v.variant(
 const mirror = mapping({
   mode: v.picklist(['concurrent'], 'must be concurrent'),
   service: integer(1, 65535),
-  backend: text(
-    'must be the server behind the service: 127.0.0.1:8081, "[::1]:8081", or the absolute path of its unix socket',
-    /^(?:\/.+|[0-9.]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5})$/,
+  backend: v.optional(
+    text(
+      'must be the server behind the service: 127.0.0.1:8081, "[::1]:8081", or the absolute path of its unix socket',
+      /^(?:\/.+|[0-9.]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5})$/,
+    ),
+  ),
+  program: v.optional(
+    text('must be the absolute path of the unix socket at which the program connects to its relay', /^\/.+$/),
   ),
   policy: v.optional(v.picklist(['degrade', 'wait'], 'must be degrade or wait'), 'degrade'),
   degradeAfterMs: v.optional(range(milliseconds, 100, 3_600_000), 1000),

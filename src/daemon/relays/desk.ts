@@ -16,6 +16,8 @@ interface Place {
   readonly plan: RelayPlan;
   voice: { readonly open: boolean; readonly atUs: number };
   socket: Socket | undefined;
+  /** The relay's sockets are there; and it serves, because its program is, too. */
+  serves: boolean;
   ready: boolean;
   counts: RelayStatus | null;
 }
@@ -34,7 +36,14 @@ export class RelayDesk {
     this.#places = new Map(
       plans.map((plan) => [
         plan.group,
-        { plan, voice: { open: false, atUs: 0 }, socket: undefined, ready: false, counts: null },
+        {
+          plan,
+          voice: { open: false, atUs: 0 },
+          socket: undefined,
+          serves: false,
+          ready: false,
+          counts: null,
+        },
       ]),
     );
     this.server = createServer((socket) => this.#connected(socket));
@@ -101,7 +110,8 @@ export class RelayDesk {
       if (place?.socket !== socket) return;
       place.socket = undefined;
       place.counts = null;
-      if (place.ready) this.#become(place, false, 'its relay does not run');
+      place.serves = false;
+      this.#judge(place);
     });
   }
 
@@ -123,13 +133,19 @@ export class RelayDesk {
   }
 
   #hear(place: Place, message: FromRelay): void {
-    if (message.kind === 'ready') this.#become(place, true, 'its relay runs');
-    else if (message.kind === 'counts') place.counts = message.counts;
-    else if (message.kind === 'event') this.#listener.report(place.plan.group, message.report);
+    if (message.kind === 'event') return this.#listener.report(place.plan.group, message.report);
+    if (message.kind === 'counts') place.counts = message.counts;
+    if (message.kind === 'ready') place.serves = true;
+    this.#judge(place);
   }
 
-  #become(place: Place, ready: boolean, why: string): void {
+  #judge(place: Place): void {
+    const { serves, counts } = place;
+    const needsProgram = 'program' in place.plan.answerer;
+    const ready = serves && (needsProgram ? counts?.healthy === true : true);
+    if (ready === place.ready) return;
     place.ready = ready;
+    const why = ready ? 'its relay runs' : serves ? 'its program is not there' : 'its relay does not run';
     this.#listener.ready(place.plan.group, ready, why);
   }
 }

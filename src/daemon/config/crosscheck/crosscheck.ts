@@ -6,10 +6,8 @@ import { checkCrowds } from './crowds.ts';
 import { Findings } from './findings.ts';
 import { checkGroups } from './groups.ts';
 import { checkMembers, checkPaths } from './paths.ts';
+import { checkSocketPath } from './socket-path.ts';
 import { checkTiming } from './timing.ts';
-
-/** The longest path a unix socket can have: sun_path is 108 bytes with its terminator. */
-const socketPathMax = 107;
 
 export function crosscheck(file: ConfigFile, document: ConfigDocument): ConfigProblem[] {
   const findings = new Findings(file, document);
@@ -19,10 +17,7 @@ export function crosscheck(file: ConfigFile, document: ConfigDocument): ConfigPr
   checkGroups(findings, owners);
   checkCrowds(findings);
   checkTiming(findings);
-  const length = Buffer.byteLength(file.control ?? '');
-  if (length > socketPathMax) {
-    findings.at(['control'], `has ${length} bytes: a unix socket's path has at most ${socketPathMax}`);
-  }
+  checkSocketPath(findings, ['control'], file.control ?? '');
   return findings.problems;
 }
 

@@ -28,7 +28,15 @@ const wrong: readonly (readonly [Changes, string])[] = [
     mirror('mode: shadow, service: 8080, backend: "127.0.0.1:8081"'),
     `${where}.mode is "shadow": it must be concurrent`,
   ],
-  [mirror('mode: concurrent, service: 8080'), `${where}.backend is missing`],
+  [mirror('mode: concurrent, service: 8080'), `${where} needs one of backend`],
+  [
+    mirror('mode: concurrent, service: 8080, backend: "127.0.0.1:8081", program: /run/app.sock'),
+    `${where} needs one of backend`,
+  ],
+  [
+    mirror('mode: concurrent, service: 8080, program: app.sock'),
+    `${where}.program is "app.sock": it must be the absolute path`,
+  ],
   [
     mirror('mode: concurrent, service: 8080, backend: localhost'),
     `${where}.backend is "localhost": it must be the server behind the service`,
@@ -92,6 +100,6 @@ test('each member gets the plan of its relay: one listens, the other one connect
     other.routes.map(({ local, remote }) => ({ local: remote, remote: local })),
     one.routes,
   );
-  assert.deepEqual(one.backend, { address: '127.0.0.1', port: 8081 });
+  assert.deepEqual(one.answerer, { backend: { address: '127.0.0.1', port: 8081 } });
   assert.notEqual(one.gate, other.gate);
 });

@@ -3,6 +3,7 @@ import { parseIp } from '../../../wire/address.ts';
 import type { ConfigFile, GroupEntry, MirrorEntry } from '../format.ts';
 import { serverPlace } from '../mirrors.ts';
 import type { Findings } from './findings.ts';
+import { checkSocketPath } from './socket-path.ts';
 
 /** Replicas exist on one standby; a third member would have none. */
 const membersOfMirror = 2;
@@ -26,7 +27,7 @@ export function checkMirror(findings: Findings, name: string, group: GroupEntry)
       `is ${group.standbyAddress}: a mirrored group needs present, because its standby has sockets on the address`,
     );
   }
-  checkBackend(findings, where, group, mirror);
+  checkAnswerer(findings, where, group, mirror);
   checkPort(findings, where, name, mirror);
   const { intervalMs, misses } = findings.file.heartbeat;
   const leastMs = patienceSilences * intervalMs * misses;
@@ -39,11 +40,22 @@ export function checkMirror(findings: Findings, name: string, group: GroupEntry)
   }
 }
 
-function checkBackend(findings: Findings, where: string[], group: GroupEntry, mirror: MirrorEntry): void {
-  const path = [...where, 'backend'];
-  const place = serverPlace(mirror.backend);
+function checkAnswerer(findings: Findings, where: string[], group: GroupEntry, mirror: MirrorEntry): void {
+  const { backend, program } = mirror;
+  if ((backend === undefined) === (program === undefined)) {
+    findings.atKey(
+      where,
+      'needs one of backend (a server that runs on each member) and program (one made with mirroredServer), and not both',
+    );
+  }
+  checkSocketPath(findings, [...where, 'program'], program ?? '');
+  if (backend !== undefined) checkBackend(findings, [...where, 'backend'], group, backend);
+}
+
+function checkBackend(findings: Findings, path: string[], group: GroupEntry, backend: string): void {
+  const place = serverPlace(backend);
   if (place === undefined) {
-    findings.at(path, `is ${mirror.backend}: no such address or port; give for example 127.0.0.1:8081`);
+    findings.at(path, `is ${backend}: no such address or port; give for example 127.0.0.1:8081`);
     return;
   }
   if (!('address' in place)) return;
@@ -51,7 +63,7 @@ function checkBackend(findings: Findings, where: string[], group: GroupEntry, mi
   if (!group.addresses.some((text) => parseIp(text) === address)) return;
   findings.at(
     path,
-    `is ${mirror.backend}, an address of the group: the relay has the service there; let the server listen on 127.0.0.1`,
+    `is ${backend}, an address of the group: the relay has the service there; let the server listen on 127.0.0.1`,
   );
 }
 
