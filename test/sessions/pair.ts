@@ -21,9 +21,11 @@ const readyMs = 20_000;
 export interface Settings {
   readonly policy?: 'degrade' | 'wait';
   readonly encrypt?: boolean;
+  /** A mirrored program answers, which connects to its relay at `programOf`; else this process's `programs.ts` does. */
+  readonly program?: boolean;
 }
 
-function configuration(node: Name, settings: Settings): string {
+function configuration(node: Name, { program, ...settings }: Settings): string {
   return JSON.stringify({
     cluster: 'sessions',
     node,
@@ -60,13 +62,18 @@ function configuration(node: Name, settings: Settings): string {
         mirror: {
           mode: 'concurrent',
           service: 7000,
-          backend: '127.0.0.1:8081',
+          ...(program === true ? { program: programOf(node) } : { backend: '127.0.0.1:8081' }),
           degradeAfterMs: 3000,
           ...settings,
         },
       },
     },
   });
+}
+
+/** Where a mirrored program of this machine connects. */
+export function programOf(name: Name): string {
+  return `/run/pair/${name}.program`;
 }
 
 function socketOf(name: Name): string {
@@ -77,10 +84,12 @@ function socketOf(name: Name): string {
 export class Machine {
   readonly name: Name;
   readonly events: Occurrence[] = [];
+  readonly #settings: Settings;
   #child: ChildProcess | undefined;
 
   constructor(name: Name, settings: Settings) {
     this.name = name;
+    this.#settings = settings;
     mkdirSync('/run/pair', { recursive: true });
     writeFileSync(this.#config, configuration(name, settings), { mode: 0o600 });
   }
@@ -102,7 +111,10 @@ export class Machine {
     this.#child = spawn('ip', ['netns', 'exec', this.name, 'setpriv', '--pdeathsig', 'KILL', ...command], {
       stdio: ['ignore', log, log],
       detached: true,
-      env: { ...process.env, UNDERSTUDY_RELAY_PROGRAM: program },
+      env: {
+        ...process.env,
+        ...(this.#settings.program === true ? {} : { UNDERSTUDY_RELAY_PROGRAM: program }),
+      },
     });
     await until(
       `${this.name} answers`,
