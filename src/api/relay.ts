@@ -89,12 +89,17 @@ export interface RelayStatus {
   readonly lost: number;
   readonly reset: number;
   readonly diverged: number;
+  /** Closed without their replica, which did not come to its end in time. */
+  readonly overdue: number;
+  /** Packets of connections that nobody knew, answered with a reset. */
+  readonly refused: number;
   /** What waits for the standby now, bytes; packets turned away because too much waited. */
   readonly bytesBehind: number;
   readonly dropped: number;
   /** How long packets waited for the standby: `steps[i]` of them at most 2^i µs, and more than half of that. */
   readonly latency: {
     readonly count: number;
+    readonly sumUs: number;
     readonly p50Us: number;
     readonly p99Us: number;
     readonly maxUs: number;

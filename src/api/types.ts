@@ -3,6 +3,7 @@
  * read. Types only: nobody who imports this reaches the daemon.
  *
  *   GET  /v1/status                      -> Status
+ *   GET  /metrics                        -> mirrored services, in Prometheus' text format
  *   GET  /v1/events?follow=1&since=SEQ   -> one Occurrence per line (NDJSON); follow keeps the connection open
  *   POST /v1/switchover {group, to?}     -> {accepted: true} or Problem
  *   POST /v1/maintenance {group, on}     -> MaintenanceResult or Problem
@@ -74,6 +75,8 @@ export interface GroupStatus {
   readonly warnings: readonly string[];
   /** Its mirrored service, as this member's relay sees it; null: there is none, or the relay does not run. */
   readonly sessions: RelayStatus | null;
+  /** Relays of it that ended and were started again, since the daemon's start; null: no service is mirrored. */
+  readonly relayRestarts: number | null;
   /** The proxy this member registers with, and whether that has accepted it; null without one. */
   readonly proxy: { readonly name: string; readonly registered: boolean } | null;
 }

@@ -24,6 +24,12 @@ export class ControlClient {
     return (await this.#call('GET', '/v1/status')) as Status;
   }
 
+  /** In Prometheus' text format. */
+  async metrics(): Promise<string> {
+    const { body } = await this.#request('GET', '/metrics');
+    return await body.text();
+  }
+
   async reload(): Promise<ReloadResult> {
     return (await this.#call('POST', '/v1/reload')) as ReloadResult;
   }

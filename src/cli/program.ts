@@ -142,6 +142,11 @@ function addQuestions(program: Command, terminal: Terminal): void {
         options.json ? `${JSON.stringify(status, null, 2)}\n` : statusPage(status, readClocks().monotonicUs),
       );
     });
+  withSocket(program.command('metrics'))
+    .description('numbers of mirrored services, in Prometheus’ text format')
+    .action(async (options: SocketOptions) =>
+      terminal.out(await withClient(options, (client) => client.metrics())),
+    );
   withSocket(program.command('events'))
     .description('what happened, oldest first')
     .option('-f, --follow', 'go on as it happens')

@@ -1,4 +1,5 @@
 /** `understudy status` for a person: the worst first to meet the eye is the role, then who is heard, then the lease. */
+import type { RelayStatus } from '../api/relay.ts';
 import type { GroupStatus, PeerStatus, ProxiedStatus, Status } from '../api/types.ts';
 
 /** `nowUs`: CLOCK_MONOTONIC of this machine, the clock of `lastHeardUs`. */
@@ -90,26 +91,40 @@ function notes(groups: readonly GroupStatus[]): string[] {
 
 /** Mirrored services: how many connections there are, and how many of them would survive this machine. */
 function sessions({ groups }: Status): string[] {
-  const rows = groups.flatMap(({ name, sessions: relay }) =>
-    relay === null
-      ? []
-      : [
-          [
-            name,
-            relay.mirroring === 'alone' && relay.role === 'active' ? 'NOT MIRRORED' : relay.mirroring,
-            relay.partner,
-            String(relay.sessions),
-            String(relay.survivable),
-            `${relay.lost} ${relay.reset} ${relay.diverged}`,
-            String(relay.bytesBehind),
-            relay.latency.count === 0
-              ? 'none yet'
-              : `${milliseconds(relay.latency.p50Us)}, ${milliseconds(relay.latency.p99Us)}, ${milliseconds(relay.latency.maxUs)}`,
-          ],
-        ],
+  const mirrored = groups.filter(({ relayRestarts }) => relayRestarts !== null);
+  if (mirrored.length === 0) return [];
+  const now = mirrored.map(({ name, sessions: relay }) =>
+    relay === null ? [name, 'NO RELAY', '-', '-', '-', '-', '-', '-'] : [name, ...relayNow(relay)],
   );
-  const head = ['SERVICE OF', 'PACKETS', 'PARTNER', 'SESSIONS', 'SURVIVABLE', 'LOST RESET DIVERGED'];
-  return rows.length === 0 ? [] : [table([[...head, 'BYTES BEHIND', 'COMMITS p50 p99 max'], ...rows])];
+  const since = mirrored.map(({ name, sessions: relay, relayRestarts }) => [
+    name,
+    String(relayRestarts),
+    ...(relay === null
+      ? sinceHead.map(() => '-')
+      : [relay.lost, relay.reset, relay.diverged, relay.overdue, relay.refused, relay.dropped].map(String)),
+  ]);
+  return [
+    table([['SERVICE OF', ...nowHead], ...now]),
+    table([['SERVICE OF', 'RELAY RESTARTS', ...sinceHead], ...since]),
+  ];
+}
+
+const nowHead = [
+  ...['RELAY', 'PACKETS', 'PARTNER', 'SESSIONS', 'SURVIVABLE', 'BYTES BEHIND', 'COMMITS p50 p99 max'],
+];
+const sinceHead = ['LOST', 'RESET', 'DIVERGED', 'OVERDUE', 'PACKETS REFUSED', 'PACKETS DROPPED'];
+
+function relayNow(relay: RelayStatus): string[] {
+  const { count, p50Us, p99Us, maxUs } = relay.latency;
+  return [
+    relay.role,
+    relay.mirroring === 'alone' && relay.role === 'active' ? 'NOT MIRRORED' : relay.mirroring,
+    relay.partner,
+    String(relay.sessions),
+    String(relay.survivable),
+    String(relay.bytesBehind),
+    count === 0 ? 'none yet' : [p50Us, p99Us, maxUs].map(milliseconds).join(', '),
+  ];
 }
 
 /** What this node is a proxy of, and who is registered with it. */

@@ -174,6 +174,7 @@ export class ControlPlane implements ControlSurface {
       uptimeMs: Math.round(performance.now() - this.#startedMs),
       realtime: this.#realtime,
       sessions: (group) => this.relays.counts(group),
+      relayRestarts: (group) => this.#supervisor.restarts(group),
     });
   }
 

@@ -20,6 +20,7 @@ export interface DaemonFacts {
   readonly realtime: Status['realtime'];
   /** By the group's name. */
   readonly sessions: (group: string) => RelayStatus | null;
+  readonly relayRestarts: (group: string) => number;
 }
 
 export function assembleStatus(
@@ -56,7 +57,7 @@ function groupStatus(
   group: ControlGroup,
   names: Names,
   health: HealthWatch,
-  { sessions }: DaemonFacts,
+  { sessions, relayRestarts }: DaemonFacts,
 ): GroupStatus[] {
   const state = reactor.groups.find((candidate) => candidate.id === group.id);
   if (state === undefined) return [];
@@ -88,6 +89,7 @@ function groupStatus(
       others,
       warnings: pinWarnings(state, others, names),
       sessions: sessions(group.name),
+      relayRestarts: group.relay === undefined ? null : relayRestarts(group.name),
       proxy: state.proxy && {
         name: memberName(names, state.proxy.id),
         registered: state.proxy.registered,

@@ -49,6 +49,7 @@ function member(name: string, role: GroupStatus['role'], proxy: string, register
         others: [],
         warnings: [],
         sessions: null,
+        relayRestarts: null,
         proxy: { name: proxy, registered },
       },
     ],

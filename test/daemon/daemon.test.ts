@@ -91,6 +91,33 @@ test('a disk that takes no terms keeps neither a start nor a role from happening
   assert.equal(rig.said('termsNotReserved').length, told + 1);
 });
 
+test('numbers of mirrored services can be read as Prometheus does', async (context) => {
+  const rig = new DaemonRig(context);
+  rig.configure({
+    34: '    mirror: { mode: concurrent, service: 7000, backend: "127.0.0.1:8081", supervised: false }',
+  });
+  await rig.start();
+  rig.reactor.status = {
+    ...rig.reactor.status,
+    groups: [
+      {
+        ...undisturbed,
+        ...quietGroup,
+        ...{ id: web, state: 'standby', termCounter: 0, termMember: 0, active: 0, healthy: false },
+      },
+    ],
+  };
+  const response = await rig.open('GET', '/metrics');
+  assert.equal(response.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  response.resume();
+  const { status, text } = await rig.ask('GET', '/metrics');
+  assert.equal(status, 200);
+  assert.match(
+    text,
+    /^# TYPE understudy_mirror_relay_up gauge\nunderstudy_mirror_relay_up\{group="web"\} 0$/m,
+  );
+});
+
 test('a second signal ends at once', async (context) => {
   for (const [signal, status] of [
     ['SIGTERM', 143],
@@ -198,6 +225,7 @@ test('status joins the reactor’s numbers with names', async (context) => {
       others: [],
       warnings: [],
       sessions: null,
+      relayRestarts: null,
     },
   ]);
   assert.deepEqual(status.peers, [

@@ -90,7 +90,9 @@ test('everything is looked at, once, and nothing is changed', () => {
   assert.equal(new Set(answer.names).size, answer.names.length);
   for (const name of ['node', 'native', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'settings', 'TUN', 'nftables'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
-  for (const name of ['nftables fwd', 'packet sockets', 'epoll_pwait2', 'unshare', 'tcp repair', 'timeouts'])
+  for (const name of ['nftables fwd', 'packet sockets', 'epoll_pwait2', 'unshare', 'timeouts'])
+    assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
+  for (const name of ['tcp repair', 'gate', 'diversion'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
   for (const name of ['interface lan0', 'interface cable0', 'path lan', 'path cable', 'addresses', 'daemon'])
     assert.equal(answer.of(name).state, 'ok', JSON.stringify(answer.of(name)));
@@ -111,6 +113,39 @@ test('a capability that is missing is missed', () => {
   assert.equal(answer.of('CAP_NET_RAW').state, 'missing');
   assert.match(answer.of('CAP_NET_RAW').remedy ?? '', /grant CAP_NET_RAW/);
   assert.deepEqual([answer.status, answer.works], [1, false]);
+});
+
+const mirroring = '    mirror: { mode: concurrent, service: 7000, backend: "127.0.0.1:8081" }';
+const withoutNetAdmin = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
+
+test('what mirroring lacks is missing where a service is mirrored, and reduces others', () => {
+  configure({ 34: mirroring });
+  assert.equal(ask([file]).works, true);
+  for (const [words, state] of [
+    [[file], 'missing'],
+    [[], 'reduced'],
+  ] as const) {
+    const answer = ask(words, withoutNetAdmin);
+    // Of its own namespace it has every right; the size of a replica's receive buffer is the machine's to allow.
+    const { state: said, found, remedy = '' } = answer.of('tcp repair');
+    assert.deepEqual([said, /EPERM/.test(found), /CAP_NET_ADMIN/.test(remedy)], [state, true, true], found);
+    assert.equal(/the configuration mirrors a service/.test(found), state === 'missing');
+  }
+  configure();
+});
+
+test('without /dev/net/tun there is no gate, but connections can be rebuilt', () => {
+  configure({ 34: mirroring });
+  const hidden = 'mount --bind /dev/null /dev/net/tun && exec "$@"';
+  const answer = ask([file], ['unshare', '-m', 'sh', '-c', hidden, 'sh']);
+  assert.equal(answer.of('gate').state, 'missing');
+  assert.match(
+    `${answer.of('gate').found} ${answer.of('gate').remedy}`,
+    /mirrors a service .*\/dev\/net\/tun/,
+  );
+  assert.deepEqual([answer.of('tcp repair').state, answer.of('diversion').state], ['ok', 'ok']);
+  assert.equal(answer.status, 1);
+  configure();
 });
 
 test('without real-time scheduling it says what a daemon does instead', () => {

@@ -22,12 +22,13 @@ export async function examine(configPath?: string): Promise<Finding[]> {
     config === undefined
       ? usualTiming
       : { ...config.reactor, renewMs: config.reactor.renewIntervalUs / 1000 };
+  const mirrors = config?.control.groups.some(({ relay }) => relay !== undefined) ?? false;
   return [
     ...ground,
     ...examinePrivileges(),
     ...examineClocks(),
     ...examineScheduling(timing),
-    ...(await examineKernel()),
+    ...(await examineKernel(mirrors)),
     ...findings,
     ...(config === undefined ? [] : [...examinePlace(config), ...examineNetwork(config)]),
   ];

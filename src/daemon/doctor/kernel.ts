@@ -10,14 +10,15 @@ import { reduced } from './finding.ts';
 /** Longer than everything in there may take, milliseconds. */
 const timeoutMs = 30_000;
 
-export async function examineKernel(): Promise<Finding[]> {
+/** `mirrors`: the configuration asks for a relay. */
+export async function examineKernel(mirrors: boolean): Promise<Finding[]> {
   const entry = import.meta.url.endsWith('.ts') ? './enclosed/main.ts' : './enclosed/main.js';
   const script = new URL(entry, import.meta.url).pathname;
   const root = process.getuid?.() === 0;
   const ways = [...(root ? [['--net']] : []), ['--user', '--map-root-user', '--net']];
   let why = '';
   for (const way of ways) {
-    const { output, failure } = await enclosed(way, script);
+    const { output, failure } = await enclosed(way, [script, ...(mirrors ? ['mirrors'] : [])]);
     if (failure === undefined) return JSON.parse(output) as Finding[];
     why = failure;
   }
@@ -33,9 +34,9 @@ export async function examineKernel(): Promise<Finding[]> {
 
 function enclosed(
   way: readonly string[],
-  script: string,
+  script: readonly string[],
 ): Promise<{ readonly output: string; readonly failure?: string }> {
-  const words = [...way, process.execPath, ...process.execArgv, script];
+  const words = [...way, process.execPath, ...process.execArgv, ...script];
   return new Promise((resolve) => {
     execFile('unshare', words, { timeout: timeoutMs }, (error, output, complaint) => {
       if (error === null) return resolve({ output });

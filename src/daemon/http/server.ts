@@ -5,6 +5,7 @@ import { CodedError, describeFailure, failureKinds } from '../../api/errors.ts';
 import type { Problem } from '../../api/types.ts';
 import { UsageError } from '../errors.ts';
 import { streamEvents } from './events.ts';
+import { metricsText, metricsType } from './metrics.ts';
 import { streamNotices } from './notices.ts';
 import type { ControlSurface } from './surface.ts';
 
@@ -16,6 +17,10 @@ type Handler = (surface: ControlSurface, request: IncomingMessage, response: Ser
 const resources: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/v1/status': {
     GET: async (surface, _request, response) => answer(response, 200, await surface.status()),
+  },
+  '/metrics': {
+    GET: async (surface, _request, response) =>
+      send(response, 200, metricsType, metricsText(await surface.status())),
   },
   '/v1/events': {
     GET: async (surface, request, response) => streamEvents(surface.ring, queryOf(request), response),
@@ -134,9 +139,12 @@ function queryOf(request: IncomingMessage): URLSearchParams {
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {
-  const text = `${JSON.stringify(body)}\n`;
+  send(response, status, 'application/json', `${JSON.stringify(body)}\n`);
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': type,
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);

@@ -21,6 +21,7 @@ export class RelaySupervisor {
   readonly #listener: SupervisorListener;
   readonly #children = new Map<string, ChildProcess>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #restarts = new Map<string, number>();
   #stopped = false;
 
   /** `socket`: the daemon's control socket. */
@@ -52,12 +53,18 @@ export class RelaySupervisor {
       const next = good ? pause.firstMs : pauseMs;
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
+        this.#restarts.set(group, this.restarts(group) + 1);
         this.start(group, Math.min(next * 2, pause.mostMs));
       }, next);
       this.#timers.add(timer);
     };
     child.once('error', (error) => ended(error.message));
     child.once('close', (code, signal) => ended(`it ended with ${code ?? signal}`));
+  }
+
+  /** How often the group's relay was started again. */
+  restarts(group: string): number {
+    return this.#restarts.get(group) ?? 0;
   }
 
   /** No relay is started any more. */

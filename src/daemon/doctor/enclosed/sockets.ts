@@ -4,11 +4,9 @@ import { connect, createServer } from 'node:net';
 import type { Finding } from '../../../api/finding.ts';
 import { neighbourFilter } from '../../../linux/bpf.ts';
 import { Epoll } from '../../../linux/epoll.ts';
-import { closeDescriptor } from '../../../linux/ffi.ts';
 import { PacketSocket } from '../../../linux/packet-socket.ts';
 import { unshareFiles } from '../../../linux/sched.ts';
 import { destroyTcpSockets } from '../../../linux/sockdiag.ts';
-import { openRepaired } from '../../../linux/tcp-repair.ts';
 import { readIpv4 } from '../../../wire/address.ts';
 import { reduced, said, tried } from '../finding.ts';
 
@@ -31,43 +29,11 @@ export async function examineSockets(device: string | undefined): Promise<Findin
       return 'waits in microseconds';
     }),
     await destroying(),
-    repairing(),
     tried('unshare', () => {
       unshareFiles();
       return 'a thread can have a descriptor table of its own';
     }),
   ];
-}
-
-/** A connection that nobody opened, from one port of this namespace to another. */
-function repairing(): Finding {
-  const address = readIpv4(Uint8Array.of(127, 0, 0, 1), 0);
-  return tried(
-    'tcp repair',
-    () => {
-      const fd = openRepaired({
-        local: { address, port: 40_001 },
-        remote: { address, port: 40_002 },
-        sendSequence: 1,
-        receiveSequence: 1,
-        mss: 1460,
-        windowScale: { theirs: 7, ours: 7 },
-        sack: true,
-        timestamp: 1000,
-        sendWindow: 65_535,
-        receiveWindow: 65_535,
-      });
-      closeDescriptor(fd);
-      return 'connections can be carried on by another machine (session relay)';
-    },
-    (error) =>
-      reduced(
-        'tcp repair',
-        said(error),
-        'connections end at a takeover, also behind a session relay',
-        'a kernel and a container that allow TCP_REPAIR',
-      ),
-  );
 }
 
 /** A connection of this process to itself. */
