@@ -57,8 +57,8 @@ const framesPerTurn = 64;
 const endedMax = 16_384;
 /** Longer than the failure of a backend takes to be noticed. */
 const farewellPatienceMsDefault = 5000;
-/** How long a new active that is not sure waits for the word of the one before. */
-const doubtUs = 200_000;
+/** How long a new active that is not sure waits for the word of the one before, which is there. */
+const doubtUs = 1_000_000;
 /** While replicas wait for themselves: their kernel sends by timers too. */
 const stalledUs = 500;
 const idleUs = 20_000;
@@ -194,6 +194,11 @@ export class Machine {
       this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
       this.#replicas.turn();
       const nowUs = monotonicUs();
+      // Both were the active, and the other one is no more.
+      if (this.#speaks && this.#partner.superseded) {
+        this.becomeStandby();
+        this.takeOver();
+      }
       if (this.#speaks) this.#giveUpOverdue(nowUs);
       else if (this.#doubtfulUntilUs !== undefined) this.takeOver();
       this.#partner.turn(nowUs);
@@ -258,7 +263,7 @@ export class Machine {
     if (!this.#speaks) return;
     this.#diversion.hush();
     this.#speaks = false;
-    this.#partner.receive();
+    // What the other machine said since is for a standby to hear.
     const mirrored = this.#partner.yield(monotonicUs());
     this.#accepted.acceptWaiting();
     this.#config.feed?.yield();
@@ -317,8 +322,8 @@ export class Machine {
     }
     const { kind, flow, offset } = word;
     if (!this.#speaks) {
-      if (kind === 'lost') this.#replicas.vanish(flow);
-      // Said by one that has yielded already: it counts when we have taken over.
+      if (kind === 'lost' && this.#partner.leads) this.#replicas.vanish(flow);
+      // Said by a standby: it counts when we have taken over.
       else this.#words.set(flow, word);
       return;
     }

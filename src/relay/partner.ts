@@ -60,11 +60,16 @@ export class Partner {
   #role: 'active' | 'standby' | undefined;
   /** What it keeps as replicas of connections that began there. */
   #kept: readonly Kept[] = [];
+  /** How much it said on each of these when it led, bytes. */
+  #offsets: ReadonlyMap<string, number> = new Map();
   #believesUntilUs = 0;
   #askAtUs = 0;
-  /** What it mirrored while this machine is still the active. */
+  /** What it mirrored while this machine is still the active; from its own end as an active on, all that it said. */
   #deferred: { readonly kind: number; readonly body: Uint8Array }[] = [];
   #deferredBytes = 0;
+  /** It said that it is the active, while this machine is; and that it is no more. */
+  #contended = false;
+  #superseded = false;
   #nowUs = 0;
 
   constructor(config: PartnerConfig, readiness: Readiness, events: PartnerEvents) {
@@ -114,6 +119,19 @@ export class Partner {
   /** The other machine is connected. */
   get met(): boolean {
     return this.#exchange.met;
+  }
+
+  /** The other machine is the active, as far as it has said. */
+  get leads(): boolean {
+    return this.#role === 'active';
+  }
+
+  /**
+   * The other machine has been the active meanwhile: this one goes on from where that came to, once it has yielded to it
+   * (`yield`, `takeDeferred`).
+   */
+  get superseded(): boolean {
+    return this.#superseded;
   }
 
   /** What is due, and what waits to be written. */
@@ -198,27 +216,35 @@ export class Partner {
   /** No more. Tells which connections the other machine has from their beginning. */
   yield(nowUs: number): (flow: string) => boolean {
     this.#leads = false;
-    this.#kept = [];
     const mirrored = this.agreements.mirrored();
+    // It may never hear that it is to lead, and not say again what it has.
+    this.#kept =
+      this.#role === 'standby'
+        ? [...mirrored].map((flow) => ({ flow, offset: this.#offsets.get(flow) ?? 0 }))
+        : [];
+    // It led all that was here, was sent everything since, and has not said yet that it yielded.
+    const all = this.#commits.mode !== 'alone' && this.#role === 'active' && !this.#contended;
     if (this.#commits.mode !== 'alone' && this.#role !== 'active')
       this.#believesUntilUs = nowUs + (this.#config.patienceUs / 2) * clockShare;
     // What waits is on its way to the other machine: here it is a replica's input now.
     this.#commits.alone(nowUs);
     this.#commitments.reset();
     this.agreements.forgetAll();
-    return (flow) => mirrored.has(flow);
+    return (flow) => all || mirrored.has(flow);
   }
 
   /** What the new active sent before this machine was told to yield. */
   takeDeferred(): void {
     const deferred = this.#deferred;
     this.#dropDeferred();
-    for (const { kind, body } of deferred) this.#take(kind, body);
+    for (const { kind, body } of deferred) this.#message(kind, body);
   }
 
   #dropDeferred(): void {
     this.#deferred = [];
     this.#deferredBytes = 0;
+    this.#contended = false;
+    this.#superseded = false;
   }
 
   #met(anew: boolean): void {
@@ -249,6 +275,9 @@ export class Partner {
     }
     const word = kind === channelKind.word ? decodeWord(body) : undefined;
     if (word === undefined) return;
+    if (this.#contended && this.#commits.mode !== 'alone')
+      this.#superseded ||= word.kind === 'role' && word.role === 'standby';
+    if (this.#superseded) return this.#defer(kind, body);
     if (word.kind === 'role') this.#hearRole(word);
     this.#events.word(word);
   }
@@ -269,6 +298,9 @@ export class Partner {
     }
     this.#role = role;
     if (role === 'active') {
+      this.#contended = this.#leads;
+      // Of these it said nothing as an active.
+      this.#kept = [];
       this.#believesUntilUs = 0;
       this.#askAtUs = 0;
       return;
@@ -292,6 +324,7 @@ export class Partner {
     for (const { flow } of kept) this.agreements.begun(flow);
     this.#commits.commit();
     const offsets = new Map(kept.map(({ flow, offset }) => [flow, offset]));
+    this.#offsets = offsets;
     this.#events.hold(new Map([...this.agreements.mirrored()].map((flow) => [flow, offsets.get(flow) ?? 0])));
     this.#commits.require(this.#exchange.sent);
     this.#events.report({ event: 'mirrored', sessions: kept.length });

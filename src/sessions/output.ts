@@ -148,7 +148,8 @@ export class SharedOutput implements Output {
 
   /**
    * The client has everything before this offset, from the other machine. It will hear none of it from here, so the kernel may
-   * have it before the commitment that it belongs to is reached: that may be far ahead of a program that waits for input.
+   * have it before the commitment that it belongs to is reached: that may be far ahead of a program that waits for input. So may
+   * be what a leader has to come to before it commits anything.
    */
   acknowledge(offset: number): void {
     if (offset <= this.#acknowledged) return;
@@ -208,14 +209,11 @@ export class SharedOutput implements Output {
   #settle(): void {
     this.#compare();
     if (this.#diverged) return;
-    if (this.#commitments.length > 0) {
-      // They are beyond what was said.
-      const heard = Math.min(this.#acknowledged, this.#pieces.to);
-      this.#digestTo(heard);
-      this.#limit = Math.max(this.#limit, heard);
-      return;
-    }
-    if (!this.#leads) return;
+    const heard = Math.min(this.#acknowledged, this.#pieces.to);
+    this.#digestTo(heard);
+    this.#limit = Math.max(this.#limit, heard);
+    // These are beyond what was said.
+    if (!this.#leads || this.#commitments.length > 0) return;
     this.#digestTo(this.#pieces.to);
     if (this.#free || this.#digest.offset === this.#committed) return;
     if (this.#digest.offset < this.#least) {
