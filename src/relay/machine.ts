@@ -57,8 +57,8 @@ const framesPerTurn = 64;
 const endedMax = 16_384;
 /** Longer than the failure of a backend takes to be noticed. */
 const farewellPatienceMsDefault = 5000;
-/** How long a new active that is not sure waits for the word of the one before, which is there. */
-const doubtUs = 1_000_000;
+/** How long a new active that is not sure waits for the word of the one before, which is connected or is not just now. */
+const doubtUs = { met: 1_000_000, unmet: 200_000 } as const;
 /** While replicas wait for themselves: their kernel sends by timers too. */
 const stalledUs = 500;
 const idleUs = 20_000;
@@ -87,7 +87,7 @@ export class Machine {
   #refused = 0;
   #speaks = false;
   /** The role is ours, and it is not sure yet that all is here. */
-  #doubtfulUntilUs: number | undefined;
+  #doubtfulSinceUs: number | undefined;
   #running = true;
 
   /** A standby. The service's addresses must be on this machine. Throws OperationError. */
@@ -200,7 +200,7 @@ export class Machine {
         this.takeOver();
       }
       if (this.#speaks) this.#giveUpOverdue(nowUs);
-      else if (this.#doubtfulUntilUs !== undefined) this.takeOver();
+      else if (this.#doubtfulSinceUs !== undefined) this.takeOver();
       this.#partner.turn(nowUs);
       this.#config.turned?.(nowUs);
     }
@@ -233,9 +233,10 @@ export class Machine {
     const nowUs = monotonicUs();
     const certain = this.#partner.holdsAll(nowUs);
     const { replicas } = this.#replicas.counts;
-    this.#doubtfulUntilUs ??= nowUs + doubtUs;
-    if (!certain && replicas > 0 && this.#partner.met && nowUs < this.#doubtfulUntilUs) return;
-    this.#doubtfulUntilUs = undefined;
+    this.#doubtfulSinceUs ??= nowUs;
+    const patienceUs = this.#partner.met ? doubtUs.met : doubtUs.unmet;
+    if (!certain && replicas > 0 && nowUs - this.#doubtfulSinceUs < patienceUs) return;
+    this.#doubtfulSinceUs = undefined;
     this.#speaks = true;
     if (certain) this.#replicas.keepClocks();
     else this.#replicas.doomAll();
@@ -259,7 +260,7 @@ export class Machine {
    * others end here without a word. Idempotent.
    */
   becomeStandby(): void {
-    this.#doubtfulUntilUs = undefined;
+    this.#doubtfulSinceUs = undefined;
     if (!this.#speaks) return;
     this.#diversion.hush();
     this.#speaks = false;

@@ -230,10 +230,12 @@ export class SharedOutput implements Output {
     let done = 0;
     for (const { offset, digest } of this.#commitments) {
       if (this.#diverged || offset > to) break;
+      done++;
+      // From before we led, on the way when we yielded. One that reaches as far as we came follows (`least`).
+      if (offset < this.#digest.offset) continue;
       this.#digestTo(offset);
       if (this.#digest.offset !== offset || this.#digest.text !== digest) this.#diverged = true;
       else this.#limit = Math.max(this.#limit, offset);
-      done++;
     }
     if (done > 0) this.#commitments = this.#commitments.slice(done);
     if (this.#ended && this.#commitments.length > 0) this.#diverged = true;

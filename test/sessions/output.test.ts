@@ -189,7 +189,8 @@ test('roles change back and forth: the client has the one stream, and nobody fin
       // A program says 9 bytes at most beyond those that the client has answered, and whose answer its own kernel can take.
       const write = (index: 0 | 1, count: number): void => {
         const { length } = kernels[index];
-        outputs[index].acknowledge(client);
+        // Of a follower that was given up nothing is left that could hear it.
+        if (mirrored || index === leader) outputs[index].acknowledge(client);
         const more = Math.min(length, client) + 9 - length - outputs[index].waiting;
         if (more > 0) writers[index]?.write(Math.min(count, more));
       };
@@ -285,5 +286,32 @@ test('a replica may say what its client has from the active, before a commitment
     assert.deepEqual([...replica.next()], [3], 'also after the takeover: the client had it before');
     replica.add(said);
     assert.equal(replica.diverged, said[1] === 6);
+  }
+});
+
+test('a commitment from before the follower led says nothing of what it led; the next one does', () => {
+  const sent: Commitment[] = [];
+  const active = SharedOutput.leading((commitment) => sent.push(commitment) > 0);
+  active.add(Uint8Array.of(1, 2, 3));
+  const [early] = sent;
+  assert.equal(early?.offset, 3);
+  for (const said of [Uint8Array.of(4, 5), Uint8Array.of(4, 6)]) {
+    const other = SharedOutput.following(() => false);
+    other.add(Uint8Array.of(1, 2, 3));
+    other.lead();
+    other.add(said);
+    const { offset } = other.said;
+    assert.equal(offset, 5);
+    other.follow();
+    other.expect(early);
+    assert.equal(other.diverged, false);
+    // The active has heard how far the other one came.
+    const goesOn = SharedOutput.leading((commitment) => sent.push(commitment) > 0);
+    goesOn.hold(offset);
+    for (const bytes of [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(5)]) goesOn.add(bytes);
+    const late = sent.at(-1);
+    assert.ok(late !== undefined && late.offset === offset);
+    other.expect(late);
+    assert.equal(other.diverged, said[1] === 6);
   }
 });

@@ -21,11 +21,12 @@ import {
 } from '../../src/wire/frame.ts';
 import { program } from './programs.ts';
 
-const [role = '', addressText = '', localText = '', remoteText = '', place = ''] = process.argv.slice(2);
+const [role = '', addressText = '', localText = '', remoteText = '', place = '', patienceMs = '1000'] =
+  process.argv.slice(2);
 const address = parseIp(addressText);
 const [local, remote] = [parseIp(localText), parseIp(remoteText)];
 if ((role !== 'active' && role !== 'standby') || !address || !local || !remote) {
-  throw new Error('usage: relay.ts active|standby ADDRESS LOCAL REMOTE [PATH|ADDRESS PORT]');
+  throw new Error('usage: relay.ts active|standby ADDRESS LOCAL REMOTE [PATH|ADDRESS PORT [PATIENCE_MS]]');
 }
 const lan = 'lan0';
 const [server = '', serverPort = ''] = place.split(' ');
@@ -74,7 +75,7 @@ const machine = new Machine({
       port: 7001,
     },
     policy: 'degrade',
-    patienceUs: 1_000_000,
+    patienceUs: Number(patienceMs) * 1000,
     bytesMax: 64 << 20,
   },
   ...service(),

@@ -13,6 +13,7 @@ import {
   play,
   playAbandoned,
   playLate,
+  playOrders,
   playSwitchovers,
   type services,
 } from './trial.ts';
@@ -90,6 +91,35 @@ test('the role goes there and back, twice: every connection goes with it each ti
     after.map(({ reset, diverged }) => ({ reset, diverged })),
     Array(2).fill({ reset: 0, diverged: 0 }),
   );
+});
+
+test('relays hear late of roles that change fast: every connection goes on', async () => {
+  const [yields, leads] = [
+    ['active', 'yield'],
+    ['active', 'takeover'],
+  ] as const;
+  const [otherYields, otherLeads] = [
+    ['standby', 'yield'],
+    ['standby', 'takeover'],
+  ] as const;
+  const light: Load = { echo: 6, get: 1, put: 1, idle: 6, bytes: 500_000 };
+  const seen = await playOrders(light, [
+    // The other one has led and yielded before this one heard of it.
+    [otherLeads, otherYields, yields, leads],
+    [otherLeads, yields, otherYields, leads],
+    [otherLeads, yields, leads, otherYields],
+    // It has not led at all.
+    [yields, leads],
+    [yields, otherLeads, otherYields, leads],
+    // Both have led for a while, and this one has not yielded.
+    [otherLeads, otherYields, leads],
+    // The one that waits for the other's word hears it twice.
+    [otherLeads, yields, otherYields, otherLeads, leads, otherYields],
+    [yields, leads, otherLeads, yields, leads, otherYields],
+    [yields, otherLeads],
+  ]);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
 });
 
 test('the active loses its power: 0 connections lost, 0 bytes wrong', async (context) => {

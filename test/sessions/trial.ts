@@ -119,11 +119,14 @@ export interface Outcome {
 async function start(
   family: keyof typeof services,
   load: Load,
+  patienceMs = 1000,
 ): Promise<Record<keyof typeof hosts, Process>> {
   const service = services[family];
-  const active = new Process('active', 'relay.ts', 'active', service, links.active, links.standby);
+  const relay = (name: 'active' | 'standby', other: 'active' | 'standby'): Process =>
+    new Process(name, 'relay.ts', name, service, links[name], links[other], '', String(patienceMs));
+  const active = relay('active', 'standby');
   await active.report();
-  const standby = new Process('standby', 'relay.ts', 'standby', service, links.standby, links.active);
+  const standby = relay('standby', 'active');
   await standby.report();
   // Of the last trial: the other machine has the address now.
   ip('-n client neigh flush all');
@@ -209,6 +212,44 @@ export async function playSwitchovers(
     client.endInput();
     const seen = (await client.report()) as unknown as Seen;
     return { seen, taken, after: [await active.ask('counts'), await standby.ask('counts')] };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby.kill()]);
+  }
+}
+
+/** What a machine is told, and in which order. */
+export type Order = readonly ['active' | 'standby', 'takeover' | 'yield'];
+
+/** Roles change as relays hear of it that are late: each of `orders` ends with one machine as the active, which has all. */
+export async function playOrders(load: Load, orders: readonly (readonly Order[])[]): Promise<Seen> {
+  // Nobody is given up: what is late here are words.
+  const { active, standby, client } = await start('ipv4', load, 10_000);
+  const machines = { active, standby };
+  try {
+    for (const order of orders) {
+      let serving: 'active' | 'standby' = 'active';
+      for (const [name, command] of order) {
+        await machines[name].ask(command);
+        if (command === 'takeover') serving = name;
+        await sleep(Math.random() * 20);
+      }
+      let counts = await machines[serving].ask('counts');
+      const since = performance.now();
+      while (
+        counts['role'] !== 'active' ||
+        counts['partner'] !== 'standby' ||
+        counts['survivable'] !== counts['sessions']
+      ) {
+        if (performance.now() - since > 8000)
+          throw new Error(`not mirrored after ${order.join(' ')}: ${JSON.stringify(counts)}`);
+        counts = await machines[serving].ask('counts');
+      }
+      if (Number(counts['sessions']) < load.echo + load.idle)
+        throw new Error(`after ${order.join(' ')} there are ${counts['sessions']} sessions`);
+      await sleep(100);
+    }
+    client.endInput();
+    return (await client.report()) as unknown as Seen;
   } finally {
     await Promise.all([client.kill(), active.kill(), standby.kill()]);
   }
