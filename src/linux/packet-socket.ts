@@ -10,7 +10,15 @@ import { OperationError } from './errors.ts';
 import { closeDescriptor } from './ffi.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { Messages } from './messages.ts';
-import { Construction, interactive, SO_PRIORITY, SOCK_RAW, SOL_SOCKET, setOption } from './socket.ts';
+import {
+  Construction,
+  interactive,
+  SO_MARK,
+  SO_PRIORITY,
+  SOCK_RAW,
+  SOL_SOCKET,
+  setOption,
+} from './socket.ts';
 
 const AF_PACKET = 17;
 const SOL_PACKET = 263;
@@ -41,8 +49,8 @@ export class PacketSocket {
   readonly #outgoing: Messages = new Messages({ slots, data: frameMax });
 
   /**
-   * Hears every frame of the interface that passes `filter`; `deaf`: none, it only sends. With `ignoreOutgoing` not those this machine sends. With
-   * `stamped` the kernel says when each arrived, however late it is read.
+   * Hears every frame of the interface that passes `filter`; `deaf`: none, it only sends. With `ignoreOutgoing` not those this
+   * machine sends. With `stamped` the kernel says when each arrived, however late it is read. What it sends has the `mark`.
    * Throws OperationError: ENODEV with the interfaces that exist, EPERM (CAP_NET_RAW).
    */
   static open(o: {
@@ -51,6 +59,7 @@ export class PacketSocket {
     ignoreOutgoing?: boolean;
     stamped?: boolean;
     deaf?: boolean;
+    mark?: number;
   }): PacketSocket {
     const { stamped = false } = o;
     const index = interfaceIndex(o.interface);
@@ -64,6 +73,7 @@ export class PacketSocket {
     if (o.filter !== undefined) socket.option(SOL_SOCKET, SO_ATTACH_FILTER, filterProgram(o.filter));
     if (o.ignoreOutgoing === true) socket.option(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
     if (stamped) socket.option(SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    if (o.mark !== undefined) socket.option(SOL_SOCKET, SO_MARK, o.mark);
     socket.buffers(bufferBytes);
     socket.option(SOL_SOCKET, SO_PRIORITY, interactive);
     const address = Buffer.alloc(20); // struct sockaddr_ll

@@ -13,6 +13,7 @@ import {
   IPPROTO_IPV6,
   readPort,
   readSocketAddress,
+  SO_MARK,
   SO_REUSEADDR,
   SOCK_STREAM,
   SOL_SOCKET,
@@ -24,7 +25,6 @@ const AF_UNIX = 1;
 const SO_LINGER = 13;
 const SO_ERROR = 4;
 const SO_RCVBUFFORCE = 33;
-const SO_MARK = 36;
 const IP_FREEBIND = 15;
 const IPV6_FREEBIND = 78;
 const IPPROTO_TCP = 6;

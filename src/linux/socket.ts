@@ -14,6 +14,7 @@ export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
+export const SO_MARK = 36;
 export const SO_REUSEADDR = 2;
 export const SO_PRIORITY = 12;
 export const IPPROTO_IP = 0;

@@ -99,7 +99,8 @@ export class Machine {
     this.#gateMac = interfaceMac(gate);
     this.#lanMac = interfaceMac(lan);
     this.#early = new EarlyFrames(config.interfaces.map((name) => interfaceMac(name)));
-    this.#voice = PacketSocket.open({ interface: lan, deaf: true });
+    // The resets that it says are meant: the diversion lets nobody else's pass.
+    this.#voice = PacketSocket.open({ interface: lan, deaf: true, mark: farewellMark });
     this.#diversion = new Diversion({ ...config, name: table, gate, farewellMark });
     // What an earlier process left would speak when we do. Its last words are swallowed by now.
     for (const address of config.addresses) destroyTcpSockets(address, (port) => port === config.port);

@@ -97,3 +97,22 @@ test('planned switchovers, there and back', async (context) => {
     }
   });
 });
+
+test('what only the active has is reset when the role moves, and its client need not wait', async (context) => {
+  const pair = new Pair();
+  context.after(() => pair.close());
+  await pair.start();
+  await pair.load('ipv4', { ...load, get: 0, put: 0, idle: 0 });
+  const first = await activeOf(pair);
+  await pair.machines[pair.other(first)].kill('relay');
+  await pair.until('the standby has none of them', async () => {
+    const { sessions } = await pair.machines[first].group();
+    return sessions?.partner === 'standby' && sessions.mirroring === 'mirrored' && sessions.survivable === 0;
+  });
+  await pair.machines[first].switchover();
+  await moved(pair, first);
+  await sleep(500);
+  const seen = await pair.finish();
+  assert.equal(seen.lost.length, load.echo);
+  for (const why of seen.lost) assert.match(why, /ECONNRESET/);
+});
