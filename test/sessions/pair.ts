@@ -23,6 +23,7 @@ export interface Settings {
   readonly encrypt?: boolean;
   /** A mirrored program answers, which connects to its relay at `programOf`; else this process's `programs.ts` does. */
   readonly program?: boolean;
+  readonly degradeAfterMs?: number;
 }
 
 function configuration(node: Name, { program, ...settings }: Settings): string {
