@@ -61,11 +61,11 @@ export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
 /** The active's commitments that the standby does not have yet. */
 export class Commitments {
   /** In the order in which they were said: the messages' numbers, and what is done when the standby has them. */
-  #open: { readonly number: number; readonly had: () => void }[] = [];
+  #open: { readonly number: number; readonly atUs: number; readonly had: () => void }[] = [];
 
   /** After it was sent. */
-  said(number: number, had: () => void): void {
-    this.#open.push({ number, had });
+  said(number: number, nowUs: number, had: () => void): void {
+    this.#open.push({ number, atUs: nowUs, had });
   }
 
   /** The standby has the first `count` messages. */
@@ -73,6 +73,11 @@ export class Commitments {
     const more = this.#open.findIndex(({ number }) => number > count);
     if (this.#open.length === 0 || more === 0) return;
     for (const { had } of this.#open.splice(0, more < 0 ? this.#open.length : more)) had();
+  }
+
+  /** Of the oldest one; a client that waits for output says nothing that could be overdue in its place. */
+  ageUs(nowUs: number): number {
+    return nowUs - (this.#open[0]?.atUs ?? nowUs);
   }
 
   /** The two begin anew: nobody will ask for what is open. */

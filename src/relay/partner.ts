@@ -148,7 +148,8 @@ export class Partner {
       this.#exchange.note(channelKind.question, stamp);
     }
     if (this.#leads && this.#commits.mode !== 'alone') {
-      if (this.#commits.isOverdue(nowUs)) this.#giveUp('it does not take what it is sent');
+      if (this.#commits.isOverdue(nowUs) || this.#isOutputOverdue(nowUs, 1))
+        this.#giveUp('it does not take what it is sent');
       else if (this.#exchange.keptBytes > this.#config.bytesMax * 2) this.#giveUp('too much waits for it');
     }
     this.flush();
@@ -175,7 +176,7 @@ export class Partner {
    */
   commit(flow: string, shared: boolean, commitment: Commitment, had: () => void): boolean {
     if (!this.mirrors || !(shared || this.agreements.isMirrored(flow))) return false;
-    this.#commitments.said(this.sayOutput({ kind: 'said', flow, commitment }), had);
+    this.#commitments.said(this.sayOutput({ kind: 'said', flow, commitment }), this.#nowUs, had);
     return true;
   }
 
@@ -334,7 +335,7 @@ export class Partner {
     if (kind === channelKind.question && body.length === 6) {
       const answer = new Uint8Array(7);
       answer.set(body);
-      answer[6] = this.#leads && this.#role === 'standby' && this.#commits.mayClaim(this.#nowUs) ? 1 : 0;
+      answer[6] = this.#leads && this.#role === 'standby' && this.#mayClaim() ? 1 : 0;
       this.#exchange.note(channelKind.answer, answer);
     } else if (kind === channelKind.answer && body.length === 7 && body[6] === 1 && !this.#leads) {
       const { policy, patienceUs } = this.#config;
@@ -342,6 +343,16 @@ export class Partner {
       this.#believesUntilUs =
         policy === 'wait' ? Number.POSITIVE_INFINITY : Math.max(this.#believesUntilUs, untilUs);
     }
+  }
+
+  #mayClaim(): boolean {
+    return this.#commits.mayClaim(this.#nowUs) && !this.#isOutputOverdue(this.#nowUs, 0.5);
+  }
+
+  /** Output has waited for the standby for this share of the patience. */
+  #isOutputOverdue(nowUs: number, share: number): boolean {
+    const { policy, patienceUs } = this.#config;
+    return policy === 'degrade' && this.#commitments.ageUs(nowUs) >= patienceUs * share;
   }
 
   #defer(kind: number, body: Uint8Array): void {

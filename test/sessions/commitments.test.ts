@@ -29,16 +29,18 @@ test('words come back as they were, and no other word is taken for one', () => {
 test('each commitment is cleared once and in order, when its message was had', () => {
   const cleared: number[] = [];
   const commitments = new Commitments();
-  for (const number of [2, 3, 7, 8]) commitments.said(number, () => cleared.push(number));
+  for (const number of [2, 3, 7, 8]) commitments.said(number, number * 1000, () => cleared.push(number));
   commitments.had(1);
   commitments.had(3);
   commitments.had(6);
   assert.deepEqual(cleared, [2, 3]);
+  assert.equal(commitments.ageUs(10_000), 3000);
   commitments.had(9);
   assert.deepEqual(cleared, [2, 3, 7, 8]);
-  commitments.said(10, () => cleared.push(10));
+  assert.equal(commitments.ageUs(10_000), 0);
+  commitments.said(10, 10_000, () => cleared.push(10));
   commitments.reset();
-  commitments.said(1, () => cleared.push(1));
+  commitments.said(1, 1000, () => cleared.push(1));
   commitments.had(1);
   assert.deepEqual(cleared, [2, 3, 7, 8, 1]);
 });
