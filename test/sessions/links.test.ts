@@ -1,5 +1,6 @@
 /**
- * The link between the two machines is cut, slow or lossy: what the policy says holds, nothing is lost, and no byte is wrong. The daemons hear each other throughout.
+ * The link between the two machines is cut, slow or lossy, and an active dies soon after its standby came back: what the
+ * policy says holds, what is lost was reported as not survivable, and no byte is wrong. The daemons hear each other throughout.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -142,6 +143,34 @@ test('wait: nothing is delivered while the link is cut, and all goes on when it 
     codes.filter((code) => code === 'sessionsDegraded' || code === 'sessionAlone'),
     [],
   );
+});
+
+test('an active that dies soon after its standby came back loses only what it had reported', {
+  timeout,
+}, async (context) => {
+  const [pair, name] = await working(context, {}, { ...load, get: 0, put: 0 });
+  const other = pair.other(name);
+  await pair.machines[other].kill('all');
+  await pair.until('degraded', async () => (await countsOf(pair, name)).survivable === 0);
+  await pair.machines[other].start();
+  await pair.until('mirrored again', async () => (await countsOf(pair, name)).mirroring === 'mirrored');
+  const fresh: Load = { echo: 4, get: 0, put: 0, idle: 4, bytes: 1 };
+  const client = new Process('client', 'client.ts', services.ipv4, JSON.stringify(fresh));
+  context.after(() => client.kill());
+  await pair.until('the new ones are survivable', async () => {
+    const { survivable } = await countsOf(pair, name);
+    return survivable >= fresh.echo + fresh.idle;
+  });
+  const last = await countsOf(pair, name);
+  assert.equal(last.sessions - last.survivable, longLived, JSON.stringify(last));
+  await pair.cut(name);
+  await pair.until('the role has moved', async () => (await pair.active()) === other);
+  await sleep(500);
+  client.endInput();
+  const [young, old] = [(await client.report()) as unknown as Seen, await pair.finish()];
+  requireUntouched(young, pair);
+  context.diagnostic(`of ${last.sessions} connections ${old.lost.length} ended`);
+  assert.deepEqual([old.wrong, old.lost.length, old.opened], [[], longLived, longLived], told(pair));
 });
 
 /** Another cable between the machines. Killed, it takes both devices with it. */
