@@ -124,7 +124,7 @@ export class Session<Kind extends Output = Output> {
   }
 
   #collect(): void {
-    while (!this.#concluded && this.output.waiting < waitingBytesMax) {
+    while (!this.#concluded && (this.output.waiting < waitingBytesMax || this.output.short)) {
       const bytes = this.#program.produce(chunkBytes);
       if (bytes.length > 0) this.output.add(bytes);
       else {

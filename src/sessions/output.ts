@@ -20,6 +20,8 @@ export interface Commitment {
 export interface Output {
   /** Bytes that the kernel has not taken yet. */
   readonly waiting: number;
+  /** More has to be said before any of that may be released: however much waits. */
+  readonly short: boolean;
   /** The program said this. The bytes are the output's from now on. */
   add(bytes: Uint8Array): void;
   /** The program says no more. What the client hears of it, is for both machines to agree on. */
@@ -113,6 +115,11 @@ export class SharedOutput implements Output {
 
   get waiting(): number {
     return this.#pieces.to - this.#pieces.from;
+  }
+
+  get short(): boolean {
+    const least = this.#leads && !this.#free ? this.#least : 0;
+    return !this.#diverged && this.#pieces.to < (this.#commitments[0]?.offset ?? least);
   }
 
   /** The two outputs differ, or this one ended where the active's goes on. Nothing more is released. */

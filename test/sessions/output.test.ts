@@ -315,3 +315,19 @@ test('a commitment from before the follower led says nothing of what it led; the
     assert.equal(other.diverged, said[1] === 6);
   }
 });
+
+test('an output that has to come far before anything of it is released says so', () => {
+  const leader = SharedOutput.leading(() => true);
+  leader.hold(5);
+  leader.add(Uint8Array.of(1, 2, 3));
+  assert.ok(leader.short && leader.next().length === 0);
+  leader.add(Uint8Array.of(4, 5));
+  assert.equal(leader.short, false);
+  const follower = SharedOutput.following(() => true);
+  follower.add(Uint8Array.of(1));
+  assert.equal(follower.short, false);
+  follower.expect(leader.said);
+  assert.ok(follower.short);
+  follower.add(Uint8Array.of(2, 3, 4, 5));
+  assert.deepEqual([follower.short, [...follower.next()]], [false, [1]]);
+});
