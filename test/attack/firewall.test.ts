@@ -89,9 +89,15 @@ async function renewed(daemon: Daemon): Promise<void> {
   await until('the lease is renewed', async () => (await daemon.status()).lease.renewals > renewals);
 }
 
+/** What both say of it is heard: it is not taken for something that comes later. */
 async function moveTo(daemon: Daemon): Promise<void> {
+  const other = daemon === daemons.primary ? daemons.redundant : daemons.primary;
+  const [since, otherSince] = [daemon.events.length, other.events.length];
   await askSwitchover(daemon.socket, 'web', daemon.name);
   await daemon.becomes('active');
+  const said = (who: Daemon, from: number, to: string): boolean =>
+    who.said('transition', from).some(({ detail }) => detail['to'] === to);
+  await until('both have said so', () => said(daemon, since, 'active') && said(other, otherSince, 'standby'));
 }
 
 test('before Linux 6.9 an active member notices it at once and mends it, and no role moves', async (context) => {
