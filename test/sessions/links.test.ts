@@ -185,6 +185,9 @@ async function plugged(delayMs: number, lossPercent: number): Promise<Process> {
   return cable;
 }
 
+/** So many show that the mirror uses the link; and of so many 1 % loss takes some. */
+const framesLeast = { whole: 200, lossy: 1500 } as const;
+
 for (const [what, delayMs, lossPercent] of [
   ['10 ms long', 10, 0],
   ['that loses 1 %', 0, 1],
@@ -196,7 +199,10 @@ for (const [what, delayMs, lossPercent] of [
     const cable = await plugged(delayMs, lossPercent);
     context.after(() => cable.kill());
     const name = await begun(pair, load);
-    await sleep(500);
+    const carries = async (): Promise<boolean> =>
+      Number((await cable.ask('count'))['frames']) >
+      (lossPercent > 0 ? framesLeast.lossy : framesLeast.whole);
+    await pair.until('the mirror uses this link', carries);
     await pair.mirrored(longLived);
     const { latency } = await countsOf(pair, name);
     const carried = await cable.ask('count');
@@ -206,7 +212,6 @@ for (const [what, delayMs, lossPercent] of [
     requireUntouched(seen, pair);
     context.diagnostic(JSON.stringify({ ...carried, p50Us: latency.p50Us, p99Us: latency.p99Us }));
     assert.ok(latency.p50Us >= delayMs * 1000, 'packets waited for the slow link');
-    assert.ok(Number(carried['frames']) > 1000, 'the mirror used this link');
     assert.equal(Number(carried['lost']) > 0, lossPercent > 0);
     const codes = Object.values(pair.machines).flatMap(({ events }) => events.map(({ code }) => code));
     assert.ok(codes.includes('sessionsTaken') && !codes.includes('sessionAlone'));

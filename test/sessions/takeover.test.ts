@@ -24,7 +24,7 @@ build();
 const load: Load = { echo: 10, get: 3, put: 3, idle: 10, bytes: 4_000_000 };
 const trials = Number(process.env['UNDERSTUDY_SESSION_TRIALS'] ?? 3);
 /** What a client's own timer takes to send again what was lost (its least: 200 ms), and a slow machine's share. */
-const stallMaxMs = 2000;
+const stallMaxMs = 4000;
 
 function requireUntouched(outcome: Outcome, moment: string): void {
   const { seen, after } = outcome;
