@@ -139,6 +139,7 @@ export class Machine {
       say: (word) => this.#partner.say(word),
       mayClose: (session) => this.#mayClose(session),
       ended: (flow) => this.#over(flow),
+      vanished: (flow) => this.#dropped(flow),
       farewellMark,
     });
     this.#accepted = new Accepted({
@@ -451,11 +452,15 @@ export class Machine {
     return false;
   }
 
-  #over(flow: string): void {
+  #dropped(flow: string): void {
     const { agreements } = this.#partner;
     if (this.#speaks && agreements.isAlone(flow)) this.#partner.sayOutput({ kind: 'over', flow });
     agreements.forget(flow);
     this.#openings.forget(flow);
+  }
+
+  #over(flow: string): void {
+    this.#dropped(flow);
     this.#ended.add(flow);
     if (this.#ended.size <= endedMax) return;
     for (const oldest of this.#ended) {

@@ -33,6 +33,8 @@ export interface ReplicaOptions {
   readonly mayClose: (session: SharedSession) => boolean;
   /** The connection is over. */
   readonly ended: (flow: string) => void;
+  /** It lives on elsewhere, or nowhere: whoever asks for it here is told. */
+  readonly vanished: (flow: string) => void;
   readonly farewellMark: number;
 }
 
@@ -235,6 +237,7 @@ export class Replicas {
     const found = this.#flows.get(flow);
     if (found === undefined) return;
     this.#forget(found);
+    this.#options.vanished(flow);
     found.session.vanish();
   }
 
@@ -350,6 +353,7 @@ export class Replicas {
     if (!this.#leads) return this.#lose(flow, 'lost');
     if (!this.#mayClose(flow.session)) return;
     this.#forget(flow);
+    this.#options.ended(flow.session.flow);
     flow.session.abort(this.#options.farewellMark);
   }
 
@@ -367,6 +371,7 @@ export class Replicas {
   /** It lives on the active only; after a takeover its client is told that it is over. */
   #doom(flow: ReplicaFlow): void {
     this.#forget(flow);
+    this.#options.ended(flow.session.flow);
     flow.session.vanish();
     this.#doomed.add(flow.session.flow, flow.plan, flow.last);
     if (this.#leads) this.#doomed.ask();
@@ -374,6 +379,7 @@ export class Replicas {
 
   #end(flow: ReplicaFlow): void {
     this.#forget(flow);
+    this.#options.ended(flow.session.flow);
     flow.session.close();
   }
 
@@ -382,7 +388,6 @@ export class Replicas {
     this.#repeats += flow.input.counts.repeats;
     this.#flows.delete(flow.session.flow);
     this.#stalled.delete(flow);
-    this.#options.ended(flow.session.flow);
   }
 }
 
