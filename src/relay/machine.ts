@@ -6,23 +6,20 @@
  */
 import { randomBytes } from 'node:crypto';
 import { monotonicUs } from '../linux/clock.ts';
-import { Diversion } from '../linux/diversion.ts';
 import { EPOLLIN } from '../linux/epoll.ts';
 import { interfaceMac } from '../linux/interfaces.ts';
-import { PacketSocket } from '../linux/packet-socket.ts';
 import { announcedWindowScale } from '../linux/service-socket.ts';
 import { destroyTcpSockets } from '../linux/sockdiag.ts';
-import type { Tun } from '../linux/tun.ts';
 import type { Commitment } from '../sessions/output.ts';
-import { decodePacket, offloadHeaderLength, type Packet } from '../sessions/packet.ts';
-import { refusalFrame } from '../sessions/refusal.ts';
-import { type IpAddress, isIpv4, type MacAddress, parseIp, writeMac } from '../wire/address.ts';
+import { decodePacket } from '../sessions/packet.ts';
+import { isIpv4, parseIp } from '../wire/address.ts';
 import { tcpFlag } from '../wire/tcp.ts';
 import { Accepted } from './accepted.ts';
 import { type Kept, keptMax, type Word } from './channel.ts';
 import type { OutputWord } from './commitments.ts';
-import { openGate } from './devices.ts';
 import { EarlyFrames } from './early.ts';
+import { EndedFlows } from './ended.ts';
+import { Farewells } from './farewells.ts';
 import type { Feed } from './feed/feed.ts';
 import type { SharedSession } from './flow.ts';
 import { Openings } from './openings.ts';
@@ -31,14 +28,9 @@ import type { Programs } from './program.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
 import type { MachineCounts, MachineReport } from './report.ts';
+import { ServiceWire, type WireConfig } from './wire.ts';
 
-export interface MachineConfig {
-  /** Of the nftables table, and of the TAP device. */
-  readonly names: { readonly table: string; readonly gate: string };
-  /** The LAN, and other devices on which packets for the service arrive. */
-  readonly interfaces: readonly [string, ...string[]];
-  readonly addresses: readonly IpAddress[];
-  readonly port: number;
+export interface MachineConfig extends Omit<WireConfig, 'farewellMark'> {
   readonly partner: PartnerConfig;
   readonly program: Programs;
   /** Where `program` comes from when connections share a program: then it is mirrored as a whole. */
@@ -51,12 +43,6 @@ export interface MachineConfig {
 }
 
 const farewellMark = 0x0055_5365;
-const frameBytesMax = offloadHeaderLength + 14 + 65_575;
-const framesPerTurn = 64;
-/** Of connections that ended: what their clients say late is nobody's mistake. */
-const endedMax = 16_384;
-/** Longer than the failure of a backend takes to be noticed. */
-const farewellPatienceMsDefault = 5000;
 /** How long a new active that is not sure waits for the word of the one before, which is connected or is not just now. */
 const doubtUs = { met: 1_000_000, unmet: 200_000 } as const;
 /** While replicas wait for themselves: their kernel sends by timers too. */
@@ -66,25 +52,19 @@ const idleUs = 20_000;
 export class Machine {
   readonly #config: MachineConfig;
   readonly #readiness = new Readiness();
-  readonly #gateDevice: Tun;
-  readonly #gateMac: MacAddress;
+  readonly #wire: ServiceWire;
   readonly #early: EarlyFrames;
-  readonly #lanMac: MacAddress;
-  readonly #voice: PacketSocket;
-  readonly #diversion: Diversion;
   readonly #partner: Partner;
+  readonly #farewells: Farewells;
   readonly #replicas: Replicas;
   readonly #openings = new Openings();
   readonly #accepted: Accepted;
-  readonly #ended = new Set<string>();
-  readonly #frame = Buffer.alloc(frameBytesMax);
+  readonly #ended = new EndedFlows();
   readonly #windowScale: number;
   /** What the other machine said of connections since it yielded. */
   readonly #words = new Map<string, Word>();
   #lost = 0;
   #diverged = 0;
-  #overdue = 0;
-  #refused = 0;
   #speaks = false;
   /** The role is ours, and it is not sure yet that all is here. */
   #doubtfulSinceUs: number | undefined;
@@ -93,15 +73,8 @@ export class Machine {
   /** A standby. The service's addresses must be on this machine. Throws OperationError. */
   constructor(config: MachineConfig) {
     this.#config = config;
-    const { gate, table } = config.names;
-    const [lan] = config.interfaces;
-    this.#gateDevice = openGate(gate);
-    this.#gateMac = interfaceMac(gate);
-    this.#lanMac = interfaceMac(lan);
+    this.#wire = new ServiceWire({ ...config, farewellMark });
     this.#early = new EarlyFrames(config.interfaces.map((name) => interfaceMac(name)));
-    // The resets that it says are meant: the diversion lets nobody else's pass.
-    this.#voice = PacketSocket.open({ interface: lan, deaf: true, mark: farewellMark });
-    this.#diversion = new Diversion({ ...config, name: table, gate, farewellMark });
     // What an earlier process left would speak when we do. Its last words are swallowed by now.
     for (const address of config.addresses) destroyTcpSockets(address, (port) => port === config.port);
     const [first] = config.addresses;
@@ -131,13 +104,14 @@ export class Machine {
       },
       report: config.report,
     });
+    this.#farewells = new Farewells(this.#partner, config.farewellPatienceMs);
     this.#replicas = new Replicas({
       program: config.program,
       readiness: this.#readiness,
       commit: (flow, commitment) => this.#commit(flow, commitment),
-      inject: (frame) => this.#inject(frame),
+      inject: (frame) => this.#wire.inject(frame),
       say: (word) => this.#partner.say(word),
-      mayClose: (session) => this.#mayClose(session),
+      mayClose: ({ flow }) => this.#farewells.mayClose(flow),
       ended: (flow) => this.#over(flow),
       vanished: (flow) => this.#dropped(flow),
       farewellMark,
@@ -148,7 +122,7 @@ export class Machine {
       farewellMark,
       leads: () => this.#speaks,
       commit: (flow, commitment) => this.#commit(flow, commitment),
-      mayClose: (session) => this.#mayClose(session),
+      mayClose: ({ flow }) => this.#farewells.mayClose(flow),
       wake: (flow) => this.#remind(flow),
       ended: (flow) => this.#over(flow),
     });
@@ -169,8 +143,8 @@ export class Machine {
       survivable: mirrored,
       lost: lost + this.#lost,
       diverged: diverged + this.#diverged,
-      overdue: this.#overdue,
-      refused: this.#refused,
+      overdue: this.#farewells.overdue,
+      refused: this.#wire.refused,
       healthy: this.#config.feed?.healthy ?? true,
     };
   }
@@ -190,7 +164,7 @@ export class Machine {
   }
 
   run(): void {
-    this.watch(this.#gateDevice.fd, () => this.#arriving());
+    this.watch(this.#wire.fd, () => this.#arriving());
     this.#config.feed?.start(this.#readiness, this.#speaks);
     while (this.#running) {
       this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
@@ -214,14 +188,14 @@ export class Machine {
    */
   stop(clean: boolean): void {
     this.#running = false;
-    this.#diversion.hush();
+    this.#wire.hush();
     this.#speaks = false;
     for (const session of this.#accepted.takeAll()) session.vanish();
     this.#replicas.vanishAll();
     this.#accepted.close();
     this.#sayRole('gone', []);
     this.#partner.turn(monotonicUs());
-    if (clean) this.#diversion.remove();
+    if (clean) this.#wire.remove();
   }
 
   /**
@@ -242,7 +216,7 @@ export class Machine {
     this.#speaks = true;
     if (certain) this.#replicas.keepClocks();
     else this.#replicas.doomAll();
-    this.#diversion.speak();
+    this.#wire.speak();
     this.#sayRole('active', []);
     const kept = this.#partner.lead(monotonicUs());
     this.#config.feed?.lead();
@@ -252,7 +226,7 @@ export class Machine {
     this.#words.clear();
     for (const word of words) this.#heard(word);
     for (const frame of this.#early.take()) this.#arrive(frame);
-    this.#voice.sendBurst(this.#replicas.pokes(this.#lanMac));
+    this.#wire.say(this.#replicas.pokes(this.#wire.mac));
     this.#partner.turn(monotonicUs());
     this.#config.report({ event: 'tookOver', sessions: replicas, reset: certain ? 0 : replicas });
   }
@@ -264,7 +238,7 @@ export class Machine {
   becomeStandby(): void {
     this.#doubtfulSinceUs = undefined;
     if (!this.#speaks) return;
-    this.#diversion.hush();
+    this.#wire.hush();
     this.#speaks = false;
     // What the other machine said since is for a standby to hear.
     const mirrored = this.#partner.yield(monotonicUs());
@@ -363,12 +337,7 @@ export class Machine {
 
   /** Connections whose replica does not come to its end are closed without it. */
   #giveUpOverdue(nowUs: number): void {
-    const { agreements } = this.#partner;
-    const patienceMs = this.#config.farewellPatienceMs ?? farewellPatienceMsDefault;
-    for (const flow of agreements.overdue(nowUs - patienceMs * 1000)) {
-      agreements.goAlone(flow);
-      this.#partner.sayOutput({ kind: 'alone', flow });
-      this.#overdue++;
+    for (const flow of this.#farewells.giveUp(nowUs)) {
       const { offset } = this.#session(flow)?.output.said ?? { offset: 0 };
       this.#config.report({ event: 'overdue', flow, offset });
       this.#release(flow);
@@ -393,11 +362,7 @@ export class Machine {
 
   /** Frames that the diversion took off the LAN. */
   #arriving(): void {
-    for (let turn = 0; turn < framesPerTurn; turn++) {
-      const length = this.#gateDevice.read(this.#frame);
-      if (length < 0) break;
-      this.#arrive(this.#frame.subarray(0, length));
-    }
+    this.#wire.receive((frame) => this.#arrive(frame));
     this.#partner.flush();
   }
 
@@ -412,7 +377,7 @@ export class Machine {
     const packet = decodePacket(frame);
     if (!packet.ok) return;
     if (isFirst || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
-    if (!isFirst && !this.#knows(flow)) return this.#refuse(packet.value);
+    if (!isFirst && !this.#knows(flow)) return this.#wire.refuse(packet.value);
     if (isFirst) this.#ended.delete(flow);
     this.#partner.arrive(frame, isFirst ? flow : undefined, monotonicUs());
   }
@@ -422,36 +387,16 @@ export class Machine {
     return this.#openings.knows(flow) || this.#ended.has(flow);
   }
 
-  /** Nobody here has this connection, which lived on the other machine alone: its client must not wait for ever. */
-  #refuse(packet: Packet): void {
-    const frame = refusalFrame(packet, this.#lanMac);
-    if (frame === undefined) return;
-    this.#refused++;
-    this.#voice.sendBurst([frame]);
-  }
-
   /** The standby has it, or there is none. */
   #deliver(frame: Uint8Array): void {
     if (!this.#replicas.empty) {
       const packet = decodePacket(frame);
       if (packet.ok && this.#replicas.arrive(packet.value, true)) return;
     }
-    this.#inject(frame);
+    this.#wire.inject(frame);
   }
 
-  /** Lets the kernel receive a frame, addressed to the device. */
-  #inject(frame: Uint8Array): void {
-    writeMac(frame, offloadHeaderLength, this.#gateMac);
-    this.#gateDevice.write(frame, frame.length);
-  }
-
-  /** Whether the other machine has come to the same end, or has no say. */
-  #mayClose({ flow }: SharedSession): boolean {
-    if (this.#partner.consents(flow)) return true;
-    this.#partner.agreements.awaits(flow, monotonicUs());
-    return false;
-  }
-
+  /** It is not here any more. */
   #dropped(flow: string): void {
     const { agreements } = this.#partner;
     if (this.#speaks && agreements.isAlone(flow)) this.#partner.sayOutput({ kind: 'over', flow });
@@ -462,10 +407,5 @@ export class Machine {
   #over(flow: string): void {
     this.#dropped(flow);
     this.#ended.add(flow);
-    if (this.#ended.size <= endedMax) return;
-    for (const oldest of this.#ended) {
-      this.#ended.delete(oldest);
-      return;
-    }
   }
 }
