@@ -214,13 +214,14 @@ export class Member {
     this.enter('acquiring', why);
     if (!reserved) this.context.report({ code: 'unreservedTerm', group: this.id, term });
     const limit = quorum === undefined ? {} : { until: quorum.until };
+    // From now on the fence may be open, whenever the kernel's answer comes.
+    quorum?.rely();
     this.context.emit({ kind: 'acquire', group: this.id, term, ...limit });
   }
 
   /** The fence is open: speak. */
   activate(): void {
     const { context, id } = this;
-    this.quorum?.rely();
     context.emit({ kind: 'answer', group: id, on: true });
     if (this.holdsPackets) context.emit({ kind: 'hold', group: id, action: 'deliver' });
     this.holdsPackets = false;

@@ -91,7 +91,7 @@ export class Quorum {
     this.#wanted = false;
   }
 
-  /** The fence is open. */
+  /** The fence is being opened. */
   rely(): void {
     const { context } = this.#member;
     this.#patience.cancel();

@@ -7,6 +7,7 @@ import type { World } from './world.ts';
 
 /** Shorter than a lease: longer ones end it, and rightly so. */
 const standstillMaxUs = 15_000;
+const aimedShare = 0.65;
 
 /** Faults of single machines and of cables: the other members' paths keep working, so nothing excuses two voices. */
 const calmFaults: Readonly<Record<string, Fault>> = {
@@ -197,9 +198,12 @@ const isMember: Kind = (machine) => machine.isMember;
 const isWitness: Kind = (machine) => !machine.isMember && !machine.isProxy;
 const anyKind: Kind = () => true;
 
+/** In slow worlds whoever is active is hurt more often than the others: what happens to it moves roles. */
 function anyAlive(world: World, kind: Kind = anyKind): Machine | undefined {
   const alive = world.machines.filter((machine) => machine.alive && kind(machine));
-  return alive.length === 0 ? undefined : world.random.pick(alive);
+  const open = alive.filter((machine) => machine.open);
+  const aimed = world.plan.tempo.beats > 1 && open.length > 0 && world.random.chance(aimedShare);
+  return alive.length === 0 ? undefined : world.random.pick(aimed ? open : alive);
 }
 
 function down(world: World, how: 'process' | 'power', diskLost: boolean, kind: Kind = anyKind): void {
@@ -211,7 +215,7 @@ function down(world: World, how: 'process' | 'power', diskLost: boolean, kind: K
     machine.loseDisk();
     world.checker.diskLost();
   }
-  world.after(world.span(3_000, 600_000), () => world.up(machine));
+  world.after(world.awayUs(), () => world.up(machine));
 }
 
 function freeze(world: World, us: number, kind: Kind = anyKind): void {

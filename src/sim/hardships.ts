@@ -22,6 +22,29 @@ export const calmHardships: Readonly<Record<string, Fault>> = {
 };
 
 export const roughHardships: Readonly<Record<string, Fault>> = {
+  /** The kernel is slow to say that it opened a fence, and the daemon hears something else meanwhile. */
+  midway: (world) => {
+    const members = world.machines.filter(({ isMember, alive }) => isMember && alive);
+    const idle = members.filter(({ open }) => !open);
+    if (idle.length === 0) return;
+    const next = world.random.pick(idle);
+    const us = world.random.between(100, world.plan.leaseUs / 2);
+    const word = world.random.pick([
+      { kind: 'stop' },
+      { kind: 'health', group, healthy: true, reason: 'check' },
+      { kind: 'switchover', group, target: 0 },
+    ] as const);
+    world.disturb(
+      world.span(200_000, 600_000) + us,
+      () => {
+        next.slowAnswer = { us, word };
+      },
+      () => {
+        next.slowAnswer = undefined;
+      },
+    );
+    members.find(({ open }) => open)?.tell({ kind: 'switchover', group, target: next.id });
+  },
   /** A queue fills up on the way to one machine, or from it: nothing is lost, all of it comes late. */
   lag: (world) => {
     const machine = world.random.pick(nodesOf(world.plan));

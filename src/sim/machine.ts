@@ -22,6 +22,13 @@ import type { World } from './world.ts';
 /** So often at most the engine hears of claims: as the reactor does. */
 const claimIntervalUs = 50_000;
 
+/** What the kernel does with the next request for the fence. */
+export interface SlowAnswer {
+  /** The fence opens at once; the engine hears of it so much later, and of this before. */
+  readonly us: number;
+  readonly word: Event;
+}
+
 type Waiting = { readonly path: PathId; readonly message: ControlMessage } | { readonly event: Event };
 
 export class Machine {
@@ -49,6 +56,7 @@ export class Machine {
   #planned: number | undefined;
   #spins = 0;
   #claimedAt = Number.NEGATIVE_INFINITY;
+  slowAnswer: SlowAnswer | undefined;
 
   constructor(world: World, id: NodeId) {
     this.#world = world;
@@ -331,6 +339,14 @@ export class Machine {
       if (this.isProxy) checker.served(this, term);
       else checker.activated(this, term);
     } else checker.refused(this);
-    this.#feed({ kind: 'acquired', group, ok });
+    const answer = { kind: 'acquired', group, ok } as const;
+    const { slowAnswer } = this;
+    this.slowAnswer = undefined;
+    if (slowAnswer === undefined) return this.#feed(answer);
+    const engine = this.#engine;
+    this.tell(slowAnswer.word);
+    agenda.after(slowAnswer.us, () => {
+      if (this.#engine === engine) this.tell(answer);
+    });
   }
 }

@@ -59,7 +59,7 @@ export function drawPlan(pace: Pace, chances: Chances): Plan {
   const calm = random.chance(0.4);
   const priorities = new Map(members.map((member) => [member, equal ? 100 : random.between(1, 255)]));
   const wired = drawWiring(shape, members) ?? membersOnly(members, wiring);
-  const intervalUs = random.pick([2_000, 5_000, 10_000]) * tempo.beats;
+  const intervalUs = random.pick(tempo.intervalsUs) * tempo.beats;
   return {
     members,
     priorities,

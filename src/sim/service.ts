@@ -14,6 +14,8 @@ const turnUs = 5_000;
 const steady = { us: 1_000_000, counts: 0 };
 /** After the last event that may move a role, for so long, hosts may go without service. */
 const unrest = { us: 350_000, counts: 5 };
+/** Where the others leave the role to an active member that starts anew, it lets newcomers ahead of it have their grace first. */
+const resumption = { us: 1_450_000, counts: 5 };
 /** Later too, for so long: a member that takes the role back in order lets packets wait. */
 const pause = { us: 50_000, counts: 0 };
 
@@ -55,7 +57,8 @@ export class Service {
     const { plan, machines } = this.#world;
     // A strict group may be without a majority for as long as the faults last.
     if (plan.quorum !== undefined) return this.#served();
-    if (!plan.calm || !plan.takeOverOn.status || quietUs < longUs(this.#world.plan, unrest))
+    const { processDeath, status } = plan.takeOverOn;
+    if (!plan.calm || !status || quietUs < longUs(plan, processDeath ? unrest : resumption))
       return this.#served();
     // Nor where somebody may not serve, or may not give it away.
     if (machines.some(({ pinnedAs }) => pinnedAs !== undefined)) return this.#served();

@@ -17,24 +17,49 @@ export interface Tempo {
   readonly calmUs: number;
   /** How many faults: both ends included. */
   readonly faults: readonly [number, number];
+  /** Between two heartbeats of a brisk world: one of them. */
+  readonly intervalsUs: readonly number[];
 }
 
 const settleUs = 1_500_000;
 const calmUs = 1_000_000;
-const brisk: Tempo = { beats: 1, waits: 1, troubleUs: 3_000_000, settleUs, calmUs, faults: [0, 8] };
 
-/** Slow worlds: `beats` and how many of ten have them. Their trouble makes them last at least a minute. */
-const slowest = { beats: 100, troubleUs: 36_000_000 };
-const slower = { beats: 50, troubleUs: 42_000_000 };
-const slow = { beats: 20, troubleUs: 50_000_000 };
-const slowOnes = [slowest, slowest, slowest, slowest, slowest, slowest, slower, slower, slower, slow];
+/**
+ * Slow worlds: `beats`, and how many of them have so many. Their trouble makes them last at least a minute. Few beat fast:
+ * such a one costs as much as five others, and sees no more faults.
+ */
+const slowOnes = [
+  { beats: 100, troubleUs: 36_000_000, share: 0.94 },
+  { beats: 50, troubleUs: 42_000_000, share: 0.04 },
+  { beats: 20, troubleUs: 50_000_000, share: 0.02 },
+] as const;
+/** Heartbeats per `beats`, microseconds: those that beat fast cost the most. */
+const briskIntervalsUs = [2_000, 5_000, 10_000] as const;
+const slowIntervalsUs = [2_000, 5_000, 5_000, 10_000, 10_000, 10_000, 10_000, 10_000] as const;
+const brisk: Tempo = {
+  beats: 1,
+  waits: 1,
+  troubleUs: 3_000_000,
+  settleUs,
+  calmUs,
+  faults: [0, 8],
+  intervalsUs: briskIntervalsUs,
+};
 /** A grace is a shorter time for whoever beats slowly. */
 const beatsOfAWait = 4;
-const slowFaults = [8, 18] as const;
+const slowFaults = [14, 26] as const;
 
 export function drawTempo(pace: Pace, random: Random): Tempo {
   if (pace === 'brisk') return brisk;
-  const { beats, troubleUs } = random.pick(slowOnes);
+  const { beats, troubleUs } = drawSlow(random.next());
   const waits = Math.ceil(beats / beatsOfAWait);
-  return { beats, waits, troubleUs, settleUs: settleUs * waits, calmUs: calmUs * waits, faults: slowFaults };
+  const [settle, calm] = [settleUs * waits, calmUs * waits];
+  const slow = { faults: slowFaults, intervalsUs: slowIntervalsUs };
+  return { beats, waits, troubleUs, settleUs: settle, calmUs: calm, ...slow };
+}
+
+function drawSlow(chance: number): (typeof slowOnes)[number] {
+  const [slowest, slower, slow] = slowOnes;
+  if (chance < slow.share) return slow;
+  return chance < slow.share + slower.share ? slower : slowest;
 }

@@ -17,6 +17,7 @@ import type { PathPlan } from './wiring.ts';
 /** How often the checkers look in a brisk world, microseconds. */
 const lookUs = 1_000;
 const preemptCounts = 12;
+const shortShare = 0.85;
 /** Chosen so that the worlds of seeds that tests name stay what they were: members only, available, no standstill. */
 const shapeSalt = 59;
 const policySalt = 195;
@@ -149,6 +150,12 @@ export class World {
     return this.random.between(lowUs, highUs) * this.plan.tempo.waits;
   }
 
+  /** How long a machine that went down stays away. In slow worlds few do for long: who is alone takes nothing over. */
+  awayUs(): number {
+    const short = this.plan.tempo.beats > 1 && this.random.chance(shortShare);
+    return this.span(3_000, short ? 150_000 : 600_000);
+  }
+
   /** Unless the faults have ceased meanwhile. */
   after(us: number, run: () => void): void {
     this.agenda.after(us, () => {
@@ -220,7 +227,7 @@ export class World {
     this.trace(machine.id, () => 'stopped');
     if (machine.open) this.fail(`member ${machine.id} stops with its fence open`);
     this.down(machine, 'process');
-    this.agenda.after(this.span(3_000, 600_000), () => this.up(machine));
+    this.agenda.after(this.awayUs(), () => this.up(machine));
   }
 
   transmit(path: PathPlan, from: NodeId, to: NodeId, message: ControlMessage): void {
