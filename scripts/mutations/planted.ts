@@ -103,6 +103,12 @@ const roles: readonly Planted[] = [
     'if (false) member.ranksFrom',
   ),
   bug('nobody waits for the chosen successor', 'election', 'if (standing?.handsOver) return undefined;', ''),
+  bug(
+    'who gives the role up when its checks pass again stays faulted',
+    'switchover',
+    "// The checks may have passed again while the successor did not answer.\n    member.enter(context.stopping ? 'stopped' : member.healthy ? 'standby' : 'faulted', why);",
+    "member.enter(context.stopping ? 'stopped' : 'faulted', why);",
+  ),
   bug('a start has no grace', 'engine', '#graceOver = false;', '#graceOver = true;'),
   bug(
     'silence is never believed',
@@ -114,6 +120,12 @@ const roles: readonly Planted[] = [
 
 /** Of proxies. */
 const proxies: readonly Planted[] = [
+  bug(
+    'a proxy whose lease has ended serves at once',
+    'proxy-server',
+    'if ((same && part.hushed) || part.lapsed) return;',
+    'if (same && part.hushed) return;',
+  ),
   bug(
     'a succeeded proxy goes on answering',
     'proxy-part',

@@ -47,13 +47,15 @@ const brisk: Tempo = {
 };
 /** A grace is a shorter time for whoever beats slowly. */
 const beatsOfAWait = 4;
+/** Slow worlds are calm for a shorter part of their life: most of what they cost is heartbeats that change nothing. */
+const calmShare = 3;
 const slowFaults = [14, 26] as const;
 
 export function drawTempo(pace: Pace, random: Random): Tempo {
   if (pace === 'brisk') return brisk;
   const { beats, troubleUs } = drawSlow(random.next());
   const waits = Math.ceil(beats / beatsOfAWait);
-  const [settle, calm] = [settleUs * waits, calmUs * waits];
+  const [settle, calm] = [settleUs * waits, Math.ceil((calmUs * waits) / calmShare)];
   const slow = { faults: slowFaults, intervalsUs: slowIntervalsUs };
   return { beats, waits, troubleUs, settleUs: settle, calmUs: calm, ...slow };
 }

@@ -304,7 +304,8 @@ export class World {
   }
 
   #watch(): void {
-    this.agenda.after(lookUs * this.plan.tempo.waits, () => {
+    const { beats, waits } = this.plan.tempo;
+    this.agenda.after(lookUs * waits * (beats > 1 ? 2 : 1), () => {
       this.#disturbed();
       this.checker.tick();
       this.#watch();
