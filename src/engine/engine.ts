@@ -222,7 +222,7 @@ export class Engine {
 
   #message(path: PathId, message: ControlMessage): void {
     const peer = this.#context.detector.heard(path, message, this.#context.now);
-    if (peer === undefined) return;
+    if (peer === undefined) return this.#lateWord(message);
     for (const record of message.groups) this.#noted(peer, record);
     if (message.scope === 0) return;
     const { scope, type } = message;
@@ -233,6 +233,13 @@ export class Engine {
       const group = this.#groups.get(scope);
       if (group?.member.config.proxy === peer.id) group.registered(message);
     } else this.#shared(scope, peer.id)?.message(peer, message);
+  }
+
+  /** A word of a life that has ended says nothing of who lives, but which terms there were. */
+  #lateWord({ sender, groups }: ControlMessage): void {
+    const { detector, terms } = this.#context;
+    if (detector.peer(sender) === undefined) return;
+    for (const { group, term } of groups) if (this.#groups.has(group)) terms.note(group, term);
   }
 
   /** What a peer says of itself in a group: to a member, or to a proxy. */

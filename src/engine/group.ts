@@ -151,7 +151,7 @@ export class Group {
     this.#switchover.leave();
     member.lastActive = this.#context.config.self;
     if (member.holds) member.damping.fell();
-    member.enter('standby', code);
+    this.#stepDown(code);
     member.vacantSince = this.#context.now;
     // Listen for as long as it takes to hear from anyone who took over meanwhile.
     member.pause(slotUs(this.#context.config));
@@ -316,6 +316,11 @@ export class Group {
     this.#switchover.end();
     member.lastActive = last;
     if (member.holds && last !== this.#context.config.self) member.damping.fell();
-    member.enter('standby', 'higherTerm');
+    this.#stepDown('higherTerm');
+  }
+
+  /** The fence is closed. Whoever was leaving anyhow has left. */
+  #stepDown(why: string): void {
+    this.member.enter(this.#context.stopping ? 'stopped' : 'standby', why);
   }
 }

@@ -193,6 +193,8 @@ export class Member {
   enter(to: MemberStateName, why: string): void {
     const from = this.#state;
     this.#state = become(from, to);
+    // Nobody heard of the term, but the fence may have been open by it.
+    if (from === 'acquiring') this.context.terms.note(this.id, this.held);
     if (holdsRole(wireStates[to])) this.vacantSince = undefined;
     if (wireStates[from] !== wireStates[to]) this.context.beatDue = true;
     this.context.report({ code: 'transition', group: this.id, from, to, term: this.#termOf(from, to), why });

@@ -40,7 +40,7 @@ export class Terms {
 
   /**
    * A term above every one seen, for an activation of ours; `reserved` is false when the disk does not know it. It counts
-   * as seen when the activation notes it: to name it before would be to give it up.
+   * as seen when the activation succeeds or fails: to name it before would be to give it up.
    */
   next(group: GroupId): { readonly term: Term; readonly reserved: boolean } {
     const counter = Math.max(this.seen(group).counter, this.#raised.get(group) ?? 0, this.#floor) + 1;

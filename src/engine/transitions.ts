@@ -31,7 +31,11 @@ export const transitions: readonly Transition[] = [
   { from: 'acquiring', to: 'stopped', when: 'the daemon stops in order' },
   { from: 'active', to: 'draining', when: 'a planned switchover begins' },
   { from: 'active', to: 'standby', when: 'a higher term was heard, or the kernel lease was lost' },
-  { from: 'active', to: 'stopped', when: 'the daemon stops in order and nobody can succeed' },
+  {
+    from: 'active',
+    to: 'stopped',
+    when: 'the daemon stops in order, and nobody can succeed or the role is lost',
+  },
   {
     from: 'draining',
     to: 'active',

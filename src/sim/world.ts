@@ -296,6 +296,7 @@ export class World {
     for (const machine of this.machines) {
       machine.frozenUntil = Math.min(machine.frozenUntil, this.agenda.now);
       machine.disk.mend();
+      machine.slowAnswer = undefined;
       if (machine.alive) machine.check(true);
       else this.up(machine);
       machine.pin(false);

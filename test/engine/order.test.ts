@@ -176,6 +176,16 @@ describe('old words', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('of a life that has ended tell which terms there were', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true });
+    play.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true });
+    play.says(1, active(8, 1));
+    play.drained();
+    assert.equal(play.state, 'active');
+    assert.deepEqual(play.engine.snapshot().groups[0]?.term, { counter: 9, member: 2 });
+  });
+
   test("the end of a former boot's tether is not the death of the present one", () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true, boot: 1001 });

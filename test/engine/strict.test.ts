@@ -178,6 +178,16 @@ describe('a standby of a strict group whose active member falls silent', () => {
     assert.ok(play.take().includes('acquire 6.2'));
   });
 
+  test('keeps what was promised while the kernel has not said yet that the fence is open', () => {
+    const play = begin();
+    play.grants = undefined;
+    given(play, asked(play.take()));
+    play.drained();
+    play.drained();
+    assert.equal(play.state, 'acquiring');
+    assert.ok(!play.take().some((line) => /abandon|giveBack/.test(line)));
+  });
+
   test('a promise that nobody asked for counts nothing', () => {
     const play = begin();
     given(play, 1000);

@@ -300,6 +300,29 @@ describe('the lease', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('lost on the way out: gone, and not a standby that never leaves', () => {
+    const play = Rehearsal.active(engineConfig(1));
+    play.give({ kind: 'stop' });
+    play.drained();
+    assert.equal(play.state, 'draining');
+    play.give({ kind: 'leaseLost' });
+    assert.equal(play.state, 'stopped');
+    play.drained();
+    play.pass(5 * interval);
+    assert.ok(play.take().includes('stopped'));
+  });
+
+  test('a fence that was asked for uses its term, whatever becomes of it', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.grants = undefined;
+    play.pass(patience + slot);
+    assert.equal(play.state, 'acquiring');
+    play.give({ kind: 'leaseLost' });
+    play.pass(2 * slot);
+    const asked = play.take().filter((line) => line.startsWith('acquire '));
+    assert.deepEqual(asked, ['acquire 6.2', 'acquire 7.2']);
+  });
+
   test('a refusing fence leaves us standby, and we do not hammer it', () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.grants = false;
