@@ -1,104 +1,147 @@
 /**
- * Connections across faults, between two real daemons: `node bench/sessions.ts [--times 10] [--connections 20]
- * [--fault power,kill,relay,switchover]`. Each time both machines start anew, plain clients work (echo, idle, downloads and
- * uploads compared by SHA-256), the active is hurt after up to a second, and the clients end in order. Fails when a connection
- * is lost or a byte is wrong. `stall`: the longest wait of each echo and idle connection; `relay`: from the opening of the fence until
- * the relay had taken over.
+ * Connections across faults, between two real daemons with an ordinary server behind each relay: `node bench/sessions.ts
+ * [--times 10] [--connections 20] [--fault power,silent,kill,relay,application,switchover] [--idle] [--settled]`. Plain
+ * clients work (echo with running counters, idle, downloads and uploads compared by SHA-256, short ones opened all the time),
+ * the active is hurt up to 1.5 s after the first connection, also while others are being opened, and the clients end in order.
+ * The machines live on: what was hurt comes back as the standby. Fails when a connection is lost or a byte is wrong.
+ * `--idle`: all but a few connections are idle. `--settled`: no fault before all connections are there.
+ *
+ * Of each wait that the fault fell into: `detection` until the other machine's fence was open, `takeover` until its relay had
+ * taken over, `tcp` from there on. SIGINT prints what was played so far.
  */
 import { parseArgs } from 'node:util';
 import { inNamespace } from '../test/namespace.ts';
-import { type Name, Pair } from '../test/sessions/pair.ts';
+import { Pair } from '../test/sessions/pair.ts';
 import { build, type Load } from '../test/sessions/trial.ts';
+import { harms, play, type Stall, type Trial } from './session-trial.ts';
 import { formatSpread, markdownTable } from './statistics.ts';
 
+// The process outside waits for the one inside, which prints.
+process.on('SIGINT', () => undefined);
 inNamespace(import.meta.filename);
-build();
 
 const { values } = parseArgs({
   options: {
     times: { type: 'string', default: '10' },
     connections: { type: 'string', default: '20' },
-    fault: { type: 'string', default: 'power,kill,relay,switchover' },
+    fault: { type: 'string', default: Object.keys(harms).join(',') },
+    idle: { type: 'boolean', default: false },
+    settled: { type: 'boolean', default: false },
   },
 });
 
-type Harm = (pair: Pair, active: Name) => Promise<void>;
+/** All echo connections together say so many lines a second at most; all transfers carry so much: the machine has other things to do. */
+const linesPerMs = 1;
+const bulkBytesPerMs = 6000;
+/** How long a transfer takes that is not interrupted. */
+const bulkMs = 2000;
 
-const harms: Readonly<Record<string, Harm>> = {
-  power: (pair, active) => pair.cut(active),
-  kill: (pair, active) => pair.machines[active].kill('daemon'),
-  relay: (pair, active) => pair.machines[active].kill('relay'),
-  switchover: (pair, active) => pair.machines[active].switchover(),
-};
-
-const many = Number(values.connections);
-const bulk = Math.max(1, Math.round(many / 10));
-const load: Load = {
-  echo: Math.max(1, Math.round(many / 2) - bulk),
-  idle: Math.max(1, Math.floor(many / 2) - bulk),
-  get: bulk,
-  put: bulk,
-  bytes: 1_000_000,
-};
-
-interface Trial {
-  readonly opened: number;
-  readonly lost: readonly string[];
-  readonly wrong: readonly string[];
-  readonly stallsMs: readonly number[];
-  readonly relayMs: readonly number[];
+function loadOf(many: number, idle: boolean): Load {
+  const bulk = idle ? 0 : Math.max(1, Math.round(many / 10));
+  const brief = idle ? 0 : Math.max(1, Math.round(many / 20));
+  const echo = idle ? Math.min(10, many) : Math.max(1, Math.round(many / 2) - bulk);
+  const bytesPerMs = Math.round(bulkBytesPerMs / Math.max(1, 2 * bulk));
+  return {
+    echo,
+    get: bulk,
+    put: bulk,
+    brief,
+    idle: Math.max(0, many - echo - 2 * bulk - brief),
+    bytes: (bytesPerMs * bulkMs) & ~3,
+    bytesPerMs,
+    pauseMs: Math.max(1, Math.round(echo / linesPerMs)),
+  };
 }
 
-async function trial(harm: Harm): Promise<Trial> {
-  const pair = new Pair();
-  try {
-    await pair.start();
-    await pair.load('ipv4', load);
-    const active = await pair.active();
-    if (active === undefined) throw new Error('nobody is active');
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
-    await harm(pair, active);
-    const next = pair.other(active);
-    await pair.until('the role has moved', async () => (await pair.active()) === next);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const seen = await pair.finish();
-    if (seen.lost.length + seen.wrong.length > 0)
-      for (const machine of Object.values(pair.machines)) process.stderr.write(`${machine.told()}\n`);
-    const taken = pair.machines[next].events.filter(({ code }) => code === 'sessionsTaken');
-    return { ...seen, relayMs: taken.map(({ detail }) => Number(detail['lateUs']) / 1000) };
-  } finally {
-    await pair.close();
-  }
+const faults = values.fault.split(',');
+for (const name of faults)
+  if (harms[name] === undefined) throw new Error(`no fault ${name}: ${Object.keys(harms).join(', ')}`);
+const played = new Map<string, Trial[]>(faults.map((name) => [name, []]));
+let broken = 0;
+
+function report(): void {
+  const head = [
+    ...['fault', 'times', 'connections', 'lost', 'known', 'wrong', 'detection ms', 'takeover ms'],
+    ...['stalls', 'stall ms', 'its detection', 'its takeover', 'its tcp'],
+  ];
+  const rows = [...played].map(([name, trials]) => {
+    const sum = (of: (one: Trial) => number): string =>
+      String(trials.reduce((total, one) => total + of(one), 0));
+    const stalls = trials.flatMap((one) => one.stalls);
+    const of = (part: (stall: Stall) => number): string => formatSpread(stalls.map(part), 0);
+    return [
+      ...[name, String(trials.length), sum(({ opened }) => opened)],
+      ...[sum(({ lost }) => lost.length), sum(({ known }) => known.length), sum(({ wrong }) => wrong.length)],
+      formatSpread(
+        trials.map(({ detectionMs }) => detectionMs),
+        0,
+      ),
+      formatSpread(
+        trials.map(({ takeoverMs }) => takeoverMs),
+        1,
+      ),
+      ...[String(stalls.length), of(({ wholeMs }) => wholeMs), of(({ detectionMs }) => detectionMs)],
+      ...[of(({ takeoverMs }) => takeoverMs), of(({ tcpMs }) => tcpMs)],
+    ];
+  });
+  process.stdout.write(`${markdownTable(head, rows)}\nmin / median / p99 / max\n`);
+  if (broken > 0) process.stdout.write(`${broken} trials could not be played to their end\n`);
 }
 
-const rows: string[][] = [];
-let failed = false;
-for (const name of values.fault.split(',')) {
+function verdict(): number {
+  const trials = [...played.values()].flat();
+  return broken > 0 || trials.some(({ lost, wrong }) => lost.length + wrong.length > 0) ? 1 : 0;
+}
+
+process.removeAllListeners('SIGINT').on('SIGINT', () => {
+  report();
+  process.exit(verdict());
+});
+
+build();
+const load = loadOf(Number(values.connections), values.idle);
+process.stderr.write(`${JSON.stringify(load)}\n`);
+let pair: Pair | undefined;
+
+/** On the machines of the trial before, where that went well. */
+async function trial(name: string): Promise<void> {
   const harm = harms[name];
-  if (harm === undefined) throw new Error(`no fault ${name}: ${Object.keys(harms).join(', ')}`);
-  const trials: Trial[] = [];
-  for (let time = 0; time < Number(values.times); time++) trials.push(await trial(harm));
-  const sum = (of: (one: Trial) => number): number => trials.reduce((total, one) => total + of(one), 0);
-  const [lost, wrong] = [sum((one) => one.lost.length), sum((one) => one.wrong.length)];
-  for (const what of trials.flatMap((one) => [...one.lost, ...one.wrong]))
-    process.stderr.write(`${name}: ${what}\n`);
-  failed ||= lost + wrong > 0;
-  rows.push([
-    name,
-    String(trials.length),
-    String(sum((one) => one.opened)),
-    String(lost),
-    String(wrong),
-    formatSpread(
-      trials.flatMap(({ stallsMs }) => stallsMs),
-      0,
-    ),
-    formatSpread(
-      trials.flatMap(({ relayMs }) => relayMs),
-      1,
-    ),
-  ]);
+  if (harm === undefined) return;
+  const beganMs = performance.now();
+  if (pair === undefined) {
+    pair = new Pair({ server: true });
+    await pair.start();
+  }
+  const { machines } = pair;
+  const before = Object.values(machines).map(({ events }) => events.length);
+  const one = await play(pair, harm, load, values.settled);
+  played.get(name)?.push(one);
+  for (const what of [...one.lost, ...one.wrong, ...one.known]) process.stderr.write(`${name}: ${what}\n`);
+  if (one.lost.length + one.wrong.length + one.known.length > 0)
+    for (const [index, { name: machine, events }] of Object.values(machines).entries())
+      for (const { atUs, code, message } of events.slice(before[index]))
+        process.stderr.write(`  ${machine} ${atUs} ${code}: ${message}\n`);
+  const workedMs = performance.now() - beganMs;
+  for (const machine of Object.values(machines)) await pair.mend(machine.name);
+  const ms = [workedMs, performance.now() - beganMs].map((time) => (time / 1000).toFixed(1));
+  process.stderr.write(
+    `${name} ${played.get(name)?.length}: ${one.opened} opened, ${one.sessions} went over, ${one.lost.length} lost, ` +
+      `${one.known.length} known, ${one.wrong.length} wrong; detection ${one.detectionMs.toFixed(0)} ms, takeover ` +
+      `${one.takeoverMs.toFixed(1)} ms, ${one.stalls.length} stalls; ${ms.join(' s, with mending ')} s\n`,
+  );
 }
-const head = ['fault', 'times', 'connections', 'lost', 'wrong', 'stall ms', 'relay ms'];
-process.stdout.write(`${markdownTable(head, rows)}\nmin / median / p99 / max\n`);
-process.exit(failed ? 1 : 0);
+
+for (let time = 0; time < Number(values.times); time++)
+  for (const name of faults) {
+    try {
+      await trial(name);
+    } catch (error) {
+      broken++;
+      process.stderr.write(`${name}: ${error instanceof Error ? error.message : error}\n`);
+      await pair?.close();
+      pair = undefined;
+    }
+  }
+await pair?.close();
+report();
+process.exit(verdict());

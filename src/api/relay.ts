@@ -50,6 +50,11 @@ export type FromRelay =
   | { readonly kind: 'event'; readonly report: RelayReport }
   | { readonly kind: 'counts'; readonly counts: RelayStatus };
 
+interface Moment {
+  readonly atUs: number;
+  readonly lateUs: number;
+}
+
 export type RelayReport =
   /** Active: packets wait for the standby from now on; `sessions`: older connections that it has, too. */
   | { readonly event: 'mirrored'; readonly sessions: number }
@@ -57,11 +62,11 @@ export type RelayReport =
   | { readonly event: 'degraded'; readonly why: string }
   /**
    * The role came: so many connections go on, and so many were reset, because the standby could not know that it had all of
-   * them. `lateUs`: from the reactor's word to the end of it.
+   * them. `lateUs`: from the reactor's word to the end of it, which was at `atUs` of CLOCK_MONOTONIC.
    */
-  | { readonly event: 'tookOver'; readonly sessions: number; readonly reset: number; readonly lateUs: number }
+  | ({ readonly event: 'tookOver'; readonly sessions: number; readonly reset: number } & Moment)
   /** The role went: so many connections are replicas now, so many ended here. */
-  | { readonly event: 'stoodBy'; readonly sessions: number; readonly lost: number; readonly lateUs: number }
+  | ({ readonly event: 'stoodBy'; readonly sessions: number; readonly lost: number } & Moment)
   /**
    * Active: a connection does not survive although both machines had it from its beginning. Its replica said something else,
    * could not be kept, or did not come to its end in time. `offset`: what both had said until then, bytes.

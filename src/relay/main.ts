@@ -120,9 +120,12 @@ class Relay {
   }
 
   #report(report: MachineReport): void {
-    const lateUs = monotonicUs() - this.#saidUs;
+    const atUs = monotonicUs();
     const timed = report.event === 'tookOver' || report.event === 'stoodBy';
-    this.#link.say({ kind: 'event', report: timed ? { ...report, lateUs } : report });
+    this.#link.say({
+      kind: 'event',
+      report: timed ? { ...report, atUs, lateUs: atUs - this.#saidUs } : report,
+    });
   }
 
   #turned(nowUs: number): void {

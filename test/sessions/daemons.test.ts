@@ -114,5 +114,5 @@ test('what only the active has is reset when the role moves, and its client need
   await sleep(500);
   const seen = await pair.finish();
   assert.equal(seen.lost.length, load.echo);
-  for (const why of seen.lost) assert.match(why, /ECONNRESET/);
+  for (const { why } of seen.lost) assert.match(why, /ECONNRESET/);
 });

@@ -10,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupStatus, Occurrence, Status } from '../../src/api/types.ts';
 import { askSwitchover, followEvents, readStatus } from '../../src/lab/control-client.ts';
 import { until } from '../../src/lab/until.ts';
+import { monotonicUs } from '../../src/linux/clock.ts';
 import { ip } from '../namespace.ts';
-import { type Load, Process, power, type Seen, services } from './trial.ts';
+import { type Load, mute, Process, power, type Seen, services } from './trial.ts';
 
 const names = ['active', 'standby'] as const;
 export type Name = (typeof names)[number];
@@ -23,10 +24,17 @@ export interface Settings {
   readonly encrypt?: boolean;
   /** A mirrored program answers, which connects to its relay at `programOf`; else this process's `programs.ts` does. */
   readonly program?: boolean;
+  /** An ordinary server answers on each machine (`server.ts`), and the daemon checks that it is there. */
+  readonly server?: boolean;
   readonly degradeAfterMs?: number;
 }
 
-function configuration(node: Name, { program, ...settings }: Settings): string {
+/** Where the server of each machine listens. */
+const backend = { address: '127.0.0.1', port: 8081 } as const;
+/** As `understudy lab` checks its service, and with time for a loaded machine. */
+const check = { name: 'server', kind: 'tcp', ...backend, intervalMs: 100, timeoutMs: 100, rise: 2, fall: 2 };
+
+function configuration(node: Name, { program, server, ...settings }: Settings): string {
   return JSON.stringify({
     cluster: 'sessions',
     node,
@@ -60,10 +68,13 @@ function configuration(node: Name, { program, ...settings }: Settings): string {
         interface: 'lan0',
         addresses: Object.values(services),
         members: { active: { priority: 200 }, standby: { priority: 100 } },
+        ...(server === true ? { checks: [check] } : {}),
         mirror: {
           mode: 'concurrent',
           service: 7000,
-          ...(program === true ? { program: programOf(node) } : { backend: '127.0.0.1:8081' }),
+          ...(program === true
+            ? { program: programOf(node) }
+            : { backend: `${backend.address}:${backend.port}` }),
           degradeAfterMs: 3000,
           ...settings,
         },
@@ -87,6 +98,7 @@ export class Machine {
   readonly events: Occurrence[] = [];
   readonly #settings: Settings;
   #child: ChildProcess | undefined;
+  #server: Process | undefined;
 
   constructor(name: Name, settings: Settings) {
     this.name = name;
@@ -103,18 +115,35 @@ export class Machine {
     return `/run/pair/${this.name}.log`;
   }
 
+  /** What does not run of the machine is started. */
   async start(): Promise<void> {
+    await this.#serve();
+    if (!this.#runs) await this.#startDaemon();
+  }
+
+  get #runs(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async #serve(): Promise<void> {
+    if (this.#settings.server !== true || this.#server !== undefined) return;
+    this.#server = new Process(this.name, 'server.ts', backend.address, String(backend.port));
+    await this.#server.report();
+  }
+
+  async #startDaemon(): Promise<void> {
     const log = openSync(this.#log, 'a');
     const main = join(import.meta.dirname, '../../src/cli/main.ts');
     const program = join(import.meta.dirname, 'programs.ts');
     const command = [process.execPath, main, 'run', '--config', this.#config];
+    const isOwn = this.#settings.program === true || this.#settings.server === true;
     // A group of its own: a power loss ends all of a machine's processes.
     this.#child = spawn('ip', ['netns', 'exec', this.name, 'setpriv', '--pdeathsig', 'KILL', ...command], {
       stdio: ['ignore', log, log],
       detached: true,
       env: {
         ...process.env,
-        ...(this.#settings.program === true ? {} : { UNDERSTUDY_RELAY_PROGRAM: program }),
+        ...(isOwn ? {} : { UNDERSTUDY_RELAY_PROGRAM: program }),
       },
     });
     await until(
@@ -140,19 +169,27 @@ export class Machine {
     await askSwitchover(socketOf(this.name), group);
   }
 
-  /** SIGKILL to the daemon, to its relay, or to all of the machine. */
-  async kill(what: 'daemon' | 'relay' | 'all'): Promise<void> {
+  /**
+   * SIGKILL to the daemon, to its relay, to the server behind that, or to all of the machine. Resolves to the instant just
+   * before, CLOCK_MONOTONIC microseconds.
+   */
+  async kill(what: 'daemon' | 'relay' | 'server' | 'all'): Promise<number> {
+    const relay = what === 'relay' ? (await this.group()).sessions : null;
+    if (what === 'relay' && relay === null) throw new Error(`${this.name} has no relay to kill`);
+    const atUs = monotonicUs();
+    if (relay !== null) process.kill(relay.pid, 'SIGKILL');
+    const ends: Promise<unknown>[] = [];
     const child = this.#child;
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    if (what === 'relay') {
-      const { sessions } = await this.group();
-      if (sessions === null) throw new Error(`${this.name} has no relay to kill`);
-      process.kill(sessions.pid, 'SIGKILL');
-      return;
+    if ((what === 'daemon' || what === 'all') && child?.pid !== undefined && this.#runs) {
+      ends.push(once(child, 'exit'));
+      process.kill(what === 'all' ? -child.pid : child.pid, 'SIGKILL');
     }
-    const exit = once(child, 'exit');
-    process.kill(what === 'all' ? -child.pid : child.pid, 'SIGKILL');
-    await exit;
+    if ((what === 'server' || what === 'all') && this.#server !== undefined) {
+      ends.push(this.#server.kill());
+      this.#server = undefined;
+    }
+    await Promise.all(ends);
+    return atUs;
   }
 
   told(): string {
@@ -202,8 +239,15 @@ export class Pair {
     });
   }
 
-  async load(family: keyof typeof services, load: Load): Promise<void> {
+  /** Clients begin to work. */
+  async begin(family: keyof typeof services, load: Load): Promise<void> {
+    await this.#client?.kill();
     this.#client = new Process('client', 'client.ts', services[family], JSON.stringify(load));
+  }
+
+  /** Clients work, and every connection that is to stay is on both machines. */
+  async load(family: keyof typeof services, load: Load): Promise<void> {
+    await this.begin(family, load);
     await this.mirrored(load.echo + load.idle);
   }
 
@@ -218,11 +262,18 @@ export class Pair {
     return name === 'active' ? 'standby' : 'active';
   }
 
-  /** A machine without power: no process, no carrier. */
-  async cut(name: Name): Promise<void> {
+  /** A machine without power: no process, no carrier. Resolves to the instant of it, like `Machine.kill`. */
+  async cut(name: Name): Promise<number> {
     const dead = this.machines[name].kill('all');
     power(false, name);
-    await dead;
+    return await dead;
+  }
+
+  /** What was done to a machine is undone, and what does not run of it is started. */
+  async mend(name: Name): Promise<void> {
+    power(true, name);
+    mute(false, name);
+    await this.machines[name].start();
   }
 
   async until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -234,6 +285,7 @@ export class Pair {
     for (const name of names) {
       await this.machines[name].kill('all');
       power(true, name);
+      mute(false, name);
     }
     await sleep(0);
   }

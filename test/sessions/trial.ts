@@ -1,5 +1,5 @@
 /** Client, active and standby in namespaces of their own around a switch; the active loses its power in the middle. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,16 +17,43 @@ export interface Load {
   readonly idle: number;
   /** Of each bulk transfer. */
   readonly bytes: number;
+  /** So many open a connection, say little on it, end it, and begin again. */
+  readonly brief?: number;
+  /** Between an answer and the next line of an echo connection; 1 where it is not said. */
+  readonly pauseMs?: number;
+  /** Each bulk transfer is so slow until the clients are told to end; absent: as fast as it goes. */
+  readonly bytesPerMs?: number;
+}
+
+/** A connection that did not come to its end. */
+export interface Loss {
+  readonly kind: string;
+  /** The client's; 0: it was never open. */
+  readonly port: number;
+  /** CLOCK_MONOTONIC. */
+  readonly begunUs: number;
+  readonly why: string;
+}
+
+/** A client waited: for a connection, an answer, more of a download, or room for more of an upload. CLOCK_MONOTONIC. */
+export interface Wait {
+  readonly kind: string;
+  readonly port: number;
+  readonly fromUs: number;
+  readonly toUs: number;
 }
 
 export interface Seen {
   readonly opened: number;
   readonly finished: number;
-  readonly lost: readonly string[];
+  readonly lost: readonly Loss[];
   readonly wrong: readonly string[];
   readonly echoes: number;
   readonly bulkBytes: number;
+  /** The longest wait of each echo and idle connection. */
   readonly stallsMs: readonly number[];
+  /** All that were long. */
+  readonly waits: readonly Wait[];
 }
 
 /** A switch here, three hosts on it, and a cable between the two machines. */
@@ -54,6 +81,23 @@ export function power(on: boolean, host: 'active' | 'standby' = 'active'): void 
   ip(`link set to-${host} ${state}`);
   ip(`-n active link set link0 ${state}`);
   ip(`-n standby link set link0 ${state}`);
+}
+
+/**
+ * A machine that is mute, and deaf: nothing of what it or anybody says to it arrives, while its processes and its carrier
+ * stay.
+ */
+export function mute(on: boolean, host: 'active' | 'standby'): void {
+  const other = host === 'active' ? 'standby' : 'active';
+  const ends = [`-n ${host} link0`, `-n ${host} lan0`, `-n ${other} link0`, `to-${host}`];
+  const change = (end: string): string => {
+    const [device = '', ...namespace] = end.split(' ').reverse();
+    const words = ['tc', ...namespace.reverse(), 'qdisc', on ? 'replace' : 'del', 'dev', device, 'root'];
+    return [...words, ...(on ? ['blackhole'] : ['2>/dev/null'])].join(' ');
+  };
+  // Together: one after the other they would take a while.
+  const script = `${ends.map((end) => `${change(end)} &`).join(' ')} wait`;
+  execFileSync('sh', ['-c', script], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 export class Process {

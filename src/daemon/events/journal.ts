@@ -22,9 +22,16 @@ export class Journal {
     this.#log = log;
   }
 
-  /** Something the control plane noticed, now. */
-  say(code: ControlCode, message: string, more: Partial<Omit<Description, 'message'>> = {}): void {
-    this.#add(code, monotonicUs(), { message, detail: {}, ...more });
+  /** Something the control plane noticed, now; or something it was told of that was at `atUs`. */
+  say(
+    code: ControlCode,
+    message: string,
+    {
+      atUs = monotonicUs(),
+      ...more
+    }: Partial<Omit<Description, 'message'>> & { readonly atUs?: number } = {},
+  ): void {
+    this.#add(code, atUs, { message, detail: {}, ...more });
   }
 
   /** Something the reactor reported. */

@@ -14,11 +14,12 @@ export function reportRelay(journal: Journal, group: string, report: RelayReport
       return journal.say('sessionsDegraded', message, { group, detail: { why: report.why } });
     }
     case 'tookOver': {
-      const { sessions, reset, lateUs } = report;
+      const { sessions, reset, lateUs, atUs } = report;
       const what = reset === 0 ? 'go on here' : 'were reset: this standby may have been behind';
       const message = `${group}: ${sessions} connections ${what}, ${lateUs} µs after the fence opened`;
       const detail = { sessions, reset, lateUs };
-      return journal.say('sessionsTaken', message, { group, detail, level: reset === 0 ? 'info' : 'error' });
+      const level = reset === 0 ? 'info' : 'error';
+      return journal.say('sessionsTaken', message, { group, detail, level, atUs });
     }
     case 'diverged':
     case 'lost':
@@ -34,11 +35,12 @@ export function reportRelay(journal: Journal, group: string, report: RelayReport
       return journal.say(code, message, { group, detail: { flow, offset, why: event } });
     }
     case 'stoodBy': {
-      const { sessions, lost, lateUs } = report;
+      const { sessions, lost, lateUs, atUs } = report;
       const ended = lost === 0 ? '' : `; ${lost} ended, which nobody else had`;
       const message = `${group}: ${sessions} connections are replicas now${ended}`;
       const detail = { sessions, lost, lateUs };
-      return journal.say('sessionsYielded', message, { group, detail, level: lost === 0 ? 'info' : 'warn' });
+      const level = lost === 0 ? 'info' : 'warn';
+      return journal.say('sessionsYielded', message, { group, detail, level, atUs });
     }
   }
 }
