@@ -67,6 +67,11 @@ export async function play(pair: Pair, harm: Harm, load: Load, settled: boolean)
   await pair.mirrored(0);
   const active = await pair.active();
   if (active === undefined) throw new Error('nobody is active');
+  // Of the trial before.
+  await pair.until('no connection is left', async () => {
+    const { sessions } = await pair.machines[active].group();
+    return sessions?.sessions === 0;
+  });
   const next = pair.machines[pair.other(active)];
   const before = next.events.length;
   if (settled) await pair.load('ipv4', load);

@@ -1,4 +1,5 @@
 /** A connection as the standby rebuilds it: first a handshake, then a kernel socket that mirrored packets drive. */
+import { monotonicUs } from '../linux/clock.ts';
 import { setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
 import type { SocketPlan } from '../sessions/handshake.ts';
 import type { SharedOutput } from '../sessions/output.ts';
@@ -17,8 +18,15 @@ export class ReplicaFlow {
   readonly plan: SocketPlan;
   /** The last packet from the client: where and how it is reached. */
   last: Packet;
+  /** When that was, CLOCK_MONOTONIC; 0: not since this machine has the connection. */
+  heardUs = 0;
   /** The active's newest clock reading that the client has returned. */
   #echo: number | undefined;
+  /** What the socket's clock showed, and when: it runs as the monotonic clock does. */
+  #clock: { readonly shown: number; readonly atUs: number } | undefined;
+  #spoken = false;
+  /** What is to be done to the socket before a packet may drive it. */
+  #preparation: (() => void) | undefined;
 
   constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number) {
     this.plan = plan;
@@ -26,6 +34,17 @@ export class ReplicaFlow {
     this.input = new ReplicaInput(bytesMax, plan.windowScale?.theirs);
     this.last = first;
     this.#echo = plan.timestamp;
+  }
+
+  /** `work` is done to the socket when the connection is first turned to: of many at once most can wait. */
+  prepareBy(work: () => void): void {
+    this.#preparation = work;
+  }
+
+  prepare(): void {
+    const work = this.#preparation;
+    this.#preparation = undefined;
+    work?.();
   }
 
   /** False: no room, the connection is lost. */
@@ -60,14 +79,31 @@ export class ReplicaFlow {
 
   /** The client has said something. */
   get spoken(): boolean {
-    return this.progress().receiveNext !== this.plan.receiveSequence;
+    this.#spoken ||= this.progress().receiveNext !== this.plan.receiveSequence;
+    return this.#spoken;
   }
 
   /** The clock must not show less than the client has seen: it would drop what we say (RFC 7323 §5). */
-  keepClock(marginMs: number): void {
+  keepClock(marginMs: number, nowUs: number): void {
+    this.prepare();
     if (this.#echo === undefined) return;
     const least = add(this.#echo, marginMs);
-    const { fd } = this.session.socket;
-    if (isAfter(least, timestampClock(fd))) setTimestampClock(fd, least);
+    if (isAfter(least, this.#clockAt(nowUs))) this.#setClock(least);
+  }
+
+  /** The clock goes ahead by so much. */
+  advanceClock(byMs: number): void {
+    if (this.plan.timestamp !== undefined) this.#setClock(add(timestampClock(this.session.socket.fd), byMs));
+  }
+
+  /** The kernel is asked once: at a takeover it would be asked for every connection. */
+  #clockAt(nowUs: number): number {
+    this.#clock ??= { shown: timestampClock(this.session.socket.fd), atUs: monotonicUs() };
+    return add(this.#clock.shown, Math.floor((nowUs - this.#clock.atUs) / 1000));
+  }
+
+  #setClock(shown: number): void {
+    setTimestampClock(this.session.socket.fd, shown);
+    this.#clock = { shown, atUs: monotonicUs() };
   }
 }

@@ -111,6 +111,8 @@ export class Machine {
       commit: (flow, commitment) => this.#commit(flow, commitment),
       inject: (frame) => this.#wire.inject(frame),
       say: (word) => this.#partner.say(word),
+      poke: (frames) => this.#wire.say(frames),
+      mac: this.#wire.mac,
       mayClose: ({ flow }) => this.#farewells.mayClose(flow),
       ended: (flow) => this.#over(flow),
       vanished: (flow) => this.#dropped(flow),
@@ -167,7 +169,8 @@ export class Machine {
     this.watch(this.#wire.fd, () => this.#arriving());
     this.#config.feed?.start(this.#readiness, this.#speaks);
     while (this.#running) {
-      this.#readiness.turn(this.#replicas.stalled ? stalledUs : idleUs);
+      const { busy, stalled } = this.#replicas;
+      this.#readiness.turn(busy ? 0 : stalled ? stalledUs : idleUs);
       this.#replicas.turn();
       const nowUs = monotonicUs();
       // Both were the active, and the other one is no more.
@@ -226,7 +229,6 @@ export class Machine {
     this.#words.clear();
     for (const word of words) this.#heard(word);
     for (const frame of this.#early.take()) this.#arrive(frame);
-    this.#wire.say(this.#replicas.pokes(this.#wire.mac));
     this.#partner.turn(monotonicUs());
     this.#config.report({ event: 'tookOver', sessions: replicas, reset: certain ? 0 : replicas });
   }
@@ -251,8 +253,10 @@ export class Machine {
     // Before what is said of the connections.
     this.#sayRole(
       'standby',
-      [...kept, ...opening].map((flow) => ({ flow, offset: this.#session(flow)?.output.said.offset ?? 0 })),
+      [...kept, ...opening].map((flow) => ({ flow, offset: this.#session(flow)?.output.offset ?? 0 })),
     );
+    // The other one waits for it, and what is done here takes its time where connections are many.
+    this.#partner.flush();
     this.#keep(new Set(kept));
     this.#replicas.inherit(this.#openings);
     this.#partner.takeDeferred();
@@ -338,7 +342,7 @@ export class Machine {
   /** Connections whose replica does not come to its end are closed without it. */
   #giveUpOverdue(nowUs: number): void {
     for (const flow of this.#farewells.giveUp(nowUs)) {
-      const { offset } = this.#session(flow)?.output.said ?? { offset: 0 };
+      const offset = this.#session(flow)?.output.offset ?? 0;
       this.#config.report({ event: 'overdue', flow, offset });
       this.#release(flow);
     }

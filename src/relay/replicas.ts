@@ -5,7 +5,7 @@
 import { monotonicUs } from '../linux/clock.ts';
 import { OperationError } from '../linux/errors.ts';
 import { ServiceSocket } from '../linux/service-socket.ts';
-import { openRepaired, setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
+import { openRepaired } from '../linux/tcp-repair.ts';
 import type { SocketPlan } from '../sessions/handshake.ts';
 import { type Commitment, SharedOutput } from '../sessions/output.ts';
 import type { FlowKey, Packet } from '../sessions/packet.ts';
@@ -29,6 +29,9 @@ export interface ReplicaOptions {
   readonly inject: (frame: Uint8Array) => void;
   /** Tells the other machine. */
   readonly say: (word: Word) => void;
+  /** Sends frames to the LAN, from `mac`. */
+  readonly poke: (frames: readonly Uint8Array[]) => void;
+  readonly mac: MacAddress;
   /** Leading: whether the other machine agrees that this connection may be closed. */
   readonly mayClose: (session: SharedSession) => boolean;
   /** The connection is over. */
@@ -50,6 +53,10 @@ const clockMarginMs = 20;
 /** By how much the clock of the machine that goes on may be ahead of ours, ms: it was set ahead when it was not sure. */
 const otherClockMs = 40;
 const pokesEach = 6;
+/** How long packets wait for connections that are turned to without a reason of their own. */
+const sliceUs = 1000;
+/** Clients that were heard within so long before a change of role are turned to first: they may be waiting. */
+const recentUs = 1_000_000;
 
 export interface ReplicaCounts {
   readonly replicas: number;
@@ -67,6 +74,10 @@ export class Replicas {
   readonly #flows = new Map<string, ReplicaFlow>();
   /** Flows that have something to do which no packet will remind of. */
   readonly #stalled = new Set<ReplicaFlow>();
+  /** To be turned to when there is time, in this order: all of them at once would make every packet wait. */
+  readonly #unattended = new Set<ReplicaFlow>();
+  /** Of these, whose clients are to be poked. */
+  readonly #unpoked = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
   #leads = false;
   #windowScale = 0;
@@ -74,6 +85,7 @@ export class Replicas {
   #diverged = 0;
   #partials = 0;
   #repeats = 0;
+  #nowUs = 0;
   #sweepAtUs = 0;
   #repeatAtUs = 0;
 
@@ -89,6 +101,11 @@ export class Replicas {
 
   get stalled(): boolean {
     return this.#stalled.size > 0;
+  }
+
+  /** There is more to do at once. */
+  get busy(): boolean {
+    return this.#unattended.size > 0;
   }
 
   get counts(): ReplicaCounts {
@@ -148,6 +165,7 @@ export class Replicas {
     if (this.#doomed.arrive(packet, this.#leads)) return true;
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;
+    flow.heardUs = this.#nowUs;
     if (flow.arrive(packet)) this.#advance(flow);
     else this.#lose(flow, 'lost');
     return true;
@@ -172,9 +190,10 @@ export class Replicas {
   adopt(session: SharedSession, { plan, packet }: Beginning): void {
     const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
     this.#flows.set(session.flow, flow);
-    const { fd } = session.socket;
-    session.socket.takeAtLeast(plan.windowScale === undefined ? receiveWindow.plain : receiveWindow.scaled);
-    if (plan.timestamp !== undefined) setTimestampClock(fd, add(timestampClock(fd), otherClockMs));
+    flow.prepareBy(() => {
+      session.socket.takeAtLeast(plan.windowScale === undefined ? receiveWindow.plain : receiveWindow.scaled);
+      flow.advanceClock(otherClockMs);
+    });
     this.#follow(flow);
   }
 
@@ -185,31 +204,61 @@ export class Replicas {
 
   /** Before what the sockets send is heard. */
   keepClocks(): void {
-    for (const flow of this.#flows.values()) flow.keepClock(clockMarginMs);
+    const nowUs = monotonicUs();
+    for (const flow of this.#flows.values()) flow.keepClock(clockMarginMs, nowUs);
   }
 
-  /** What the sockets send is heard from now on, and no word of the active follows. */
+  /**
+   * What the sockets send is heard from now on, and no word of the active follows. Each connection is turned to, and its
+   * client poked, when there is time; before that, when a packet comes for it.
+   */
   lead(): void {
     this.#leads = true;
-    for (const flow of [...this.#flows.values()]) {
-      flow.session.output.lead();
-      this.#advance(flow);
-    }
+    for (const flow of this.#flows.values()) flow.session.output.lead();
+    this.#attendAll();
+    for (const flow of this.#unattended) this.#unpoked.add(flow);
     this.#doomed.ask();
+  }
+
+  /** First those that wait for something, and those that were heard just now. */
+  #attendAll(): void {
+    const sinceUs = monotonicUs() - recentUs;
+    const others: ReplicaFlow[] = [];
+    for (const flow of this.#flows.values()) {
+      const isFirst = flow.heardUs >= sinceUs || flow.session.output.waiting > 0 || this.#stalled.has(flow);
+      if (isFirst) this.#unattended.add(flow);
+      else others.push(flow);
+    }
+    for (const flow of others) this.#unattended.add(flow);
+  }
+
+  #attend(): void {
+    const endUs = this.#nowUs + sliceUs;
+    const frames: Uint8Array[] = [];
+    for (const flow of this.#unattended) {
+      this.#unattended.delete(flow);
+      if (!this.#leads) flow.keepClock(clockMarginMs, this.#nowUs);
+      this.#advance(flow);
+      // It may be over by now.
+      if (this.#unpoked.delete(flow)) frames.push(...this.#pokes(flow));
+      if (monotonicUs() >= endUs) break;
+    }
+    if (frames.length > 0) this.#options.poke(frames);
   }
 
   /** Nobody hears the sockets any more; before `adopt`. */
   follow(): void {
     this.#leads = false;
     this.#doomed.clear();
-    for (const flow of [...this.#flows.values()]) this.#follow(flow);
+    this.#unpoked.clear();
+    for (const flow of this.#flows.values()) this.#follow(flow);
   }
 
   #follow(flow: ReplicaFlow): void {
     const { session } = flow;
     session.output.follow();
     if (session.finishing) this.#say('finished', session);
-    this.#advance(flow);
+    this.#unattended.add(flow);
   }
 
   /** What the other machine agrees to, or what has become of it there, may let a connection go on. */
@@ -219,17 +268,13 @@ export class Replicas {
   }
 
   /**
-   * For each client that has said something, what makes it send again at once. One that has not may still be asking whether
+   * For a client that has said something, what makes it send again at once. One that has not may still be asking whether
    * it is connected (SO_ERROR), and would take the poke for the answer.
    */
-  pokes(mac: MacAddress): readonly Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    for (const flow of this.#flows.values()) {
-      if (!flow.spoken) continue;
-      const frame = pokeFrame(flow.last, mac, flow.progress().receiveNext);
-      for (let count = 0; count < pokesEach; count++) frames.push(frame);
-    }
-    return frames;
+  #pokes(flow: ReplicaFlow): readonly Uint8Array[] {
+    if (!flow.spoken) return [];
+    const frame = pokeFrame(flow.last, this.#options.mac, flow.progress().receiveNext);
+    return Array<Uint8Array>(pokesEach).fill(frame);
   }
 
   /** Ends a connection without a word to its client, who goes on with the other machine or has none. */
@@ -255,11 +300,13 @@ export class Replicas {
   /** What is due without a packet. */
   turn(): void {
     const nowUs = monotonicUs();
+    this.#nowUs = nowUs;
     if (nowUs >= this.#sweepAtUs) {
       this.#sweepAtUs = nowUs + sweepUs;
-      for (const flow of [...this.#flows.values()]) this.#advance(flow);
+      if (!this.busy) for (const flow of this.#flows.values()) this.#unattended.add(flow);
       if (this.#leads) this.#doomed.ask();
     }
+    this.#attend();
     if (this.#stalled.size === 0) return;
     const repeats = nowUs >= this.#repeatAtUs;
     if (repeats) this.#repeatAtUs = nowUs + repeatUs;
@@ -322,6 +369,7 @@ export class Replicas {
 
   /** Gives the kernel what may be given, and lets the program answer, until both wait for something else. */
   #advance(flow: ReplicaFlow): void {
+    flow.prepare();
     const { session, input } = flow;
     do {
       for (;;) {
@@ -387,7 +435,7 @@ export class Replicas {
     this.#partials += flow.input.counts.partials;
     this.#repeats += flow.input.counts.repeats;
     this.#flows.delete(flow.session.flow);
-    this.#stalled.delete(flow);
+    for (const flows of [this.#stalled, this.#unattended, this.#unpoked]) flows.delete(flow);
   }
 }
 

@@ -137,6 +137,11 @@ export class SharedOutput implements Output {
     return { offset: this.#digest.offset, digest: this.#digest.text };
   }
 
+  /** How far that is, bytes. */
+  get offset(): number {
+    return this.#digest.offset;
+  }
+
   add(bytes: Uint8Array): void {
     this.#pieces.add(bytes);
     this.#settle();
