@@ -24,7 +24,11 @@ export class ReplicaFlow {
   #echo: number | undefined;
   /** What the socket's clock showed, and when: it runs as the monotonic clock does. */
   #clock: { readonly shown: number; readonly atUs: number } | undefined;
+  /** It is not behind anything that was heard until now. */
+  #isClockKept = false;
   #spoken = false;
+  /** Its client is to be poked when this is next turned to. */
+  isUnpoked = false;
   /** What is to be done to the socket before a packet may drive it. */
   #preparation: (() => void) | undefined;
 
@@ -50,6 +54,7 @@ export class ReplicaFlow {
   /** False: no room, the connection is lost. */
   arrive(packet: Packet): boolean {
     this.last = packet;
+    this.#isClockKept = false;
     if (this.#echo !== undefined) {
       const options = decodeTcpOptions(packet.segment.options);
       const echo = options.ok ? options.value.timestamps?.echo : undefined;
@@ -85,7 +90,9 @@ export class ReplicaFlow {
 
   /** The clock must not show less than the client has seen: it would drop what we say (RFC 7323 §5). */
   keepClock(marginMs: number, nowUs: number): void {
+    if (this.#isClockKept) return;
     this.prepare();
+    this.#isClockKept = true;
     if (this.#echo === undefined) return;
     const least = add(this.#echo, marginMs);
     if (isAfter(least, this.#clockAt(nowUs))) this.#setClock(least);

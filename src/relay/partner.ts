@@ -67,6 +67,8 @@ export class Partner {
   /** What it mirrored while this machine is still the active; from its own end as an active on, all that it said. */
   #deferred: { readonly kind: number; readonly body: Uint8Array }[] = [];
   #deferredBytes = 0;
+  /** It yielded to this machine, but there was no connection when that began to lead: what it keeps, until there is one. */
+  #unmet: readonly Kept[] | undefined;
   /** It said that it is the active, while this machine is; and that it is no more. */
   #contended = false;
   #superseded = false;
@@ -208,15 +210,19 @@ export class Partner {
     this.#believesUntilUs = 0;
     const kept = this.#kept;
     this.#kept = [];
-    if (this.#exchange.met && this.#role === 'standby') this.#mirror(kept);
+    const isStandby = this.#role === 'standby';
+    if (isStandby && !this.#exchange.met) this.#unmet = kept;
+    if (isStandby && this.#exchange.met) this.#mirror(kept);
     else if (this.#config.policy === 'wait') this.#commits.commit();
-    else if (this.#exchange.met) this.#commits.follow(nowUs);
+    // It may be gone as well as back in a moment: it gets everything, and nothing waits.
+    else if (isStandby || this.#exchange.met) this.#commits.follow(nowUs);
     return kept;
   }
 
   /** No more. Tells which connections the other machine has from their beginning. */
   yield(nowUs: number): (flow: string) => boolean {
     this.#leads = false;
+    this.#unmet = undefined;
     const mirrored = this.agreements.mirrored();
     // It may never hear that it is to lead, and not say again what it has.
     this.#kept =
@@ -250,7 +256,12 @@ export class Partner {
 
   #met(anew: boolean): void {
     this.#askAtUs = 0;
-    if (!anew) return;
+    const kept = this.#unmet;
+    this.#unmet = undefined;
+    if (!anew) {
+      if (kept !== undefined) this.#mirror(this.#commits.mode === 'alone' ? [] : kept);
+      return;
+    }
     this.#role = undefined;
     this.#kept = [];
     this.#believesUntilUs = 0;
@@ -291,6 +302,7 @@ export class Partner {
   }
 
   #hearRole({ role, kept }: Extract<Word, { kind: 'role' }>): void {
+    this.#unmet = undefined;
     if (role === 'gone') {
       this.#role = undefined;
       if (this.#leads && this.#config.policy === 'degrade' && this.#commits.mode !== 'alone')

@@ -76,8 +76,6 @@ export class Replicas {
   readonly #stalled = new Set<ReplicaFlow>();
   /** To be turned to when there is time, in this order: all of them at once would make every packet wait. */
   readonly #unattended = new Set<ReplicaFlow>();
-  /** Of these, whose clients are to be poked. */
-  readonly #unpoked = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
   #leads = false;
   #windowScale = 0;
@@ -214,9 +212,11 @@ export class Replicas {
    */
   lead(): void {
     this.#leads = true;
-    for (const flow of this.#flows.values()) flow.session.output.lead();
+    for (const flow of this.#flows.values()) {
+      flow.session.output.lead();
+      flow.isUnpoked = true;
+    }
     this.#attendAll();
-    for (const flow of this.#unattended) this.#unpoked.add(flow);
     this.#doomed.ask();
   }
 
@@ -239,8 +239,8 @@ export class Replicas {
       this.#unattended.delete(flow);
       if (!this.#leads) flow.keepClock(clockMarginMs, this.#nowUs);
       this.#advance(flow);
-      // It may be over by now.
-      if (this.#unpoked.delete(flow)) frames.push(...this.#pokes(flow));
+      if (this.#leads && flow.isUnpoked) frames.push(...this.#pokes(flow));
+      flow.isUnpoked = false;
       if (monotonicUs() >= endUs) break;
     }
     if (frames.length > 0) this.#options.poke(frames);
@@ -250,7 +250,6 @@ export class Replicas {
   follow(): void {
     this.#leads = false;
     this.#doomed.clear();
-    this.#unpoked.clear();
     for (const flow of this.#flows.values()) this.#follow(flow);
   }
 
@@ -272,7 +271,8 @@ export class Replicas {
    * it is connected (SO_ERROR), and would take the poke for the answer.
    */
   #pokes(flow: ReplicaFlow): readonly Uint8Array[] {
-    if (!flow.spoken) return [];
+    // It may be over by now.
+    if (!this.#flows.has(flow.session.flow) || !flow.spoken) return [];
     const frame = pokeFrame(flow.last, this.#options.mac, flow.progress().receiveNext);
     return Array<Uint8Array>(pokesEach).fill(frame);
   }
@@ -435,7 +435,8 @@ export class Replicas {
     this.#partials += flow.input.counts.partials;
     this.#repeats += flow.input.counts.repeats;
     this.#flows.delete(flow.session.flow);
-    for (const flows of [this.#stalled, this.#unattended, this.#unpoked]) flows.delete(flow);
+    this.#stalled.delete(flow);
+    this.#unattended.delete(flow);
   }
 }
 

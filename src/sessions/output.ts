@@ -254,6 +254,8 @@ export class SharedOutput implements Output {
   }
 
   #digestTo(offset: number): void {
+    // At a takeover there is nothing new on most connections.
+    if (offset <= this.#digest.offset) return;
     for (const bytes of this.#pieces.between(this.#digest.offset, offset)) this.#digest.add(bytes);
   }
 }

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inNamespace } from '../namespace.ts';
 import { Pair, type Settings } from './pair.ts';
-import { build, type Load, type Seen } from './trial.ts';
+import { build, type Load, mute, type Seen } from './trial.ts';
 
 inNamespace(import.meta.filename);
 build();
@@ -64,6 +64,32 @@ test('power loss', async (context) => {
     const first = await activeOf(pair);
     await pair.cut(first);
     await moved(pair, first);
+  });
+});
+
+test('the machine is mute: nothing of it passes, while it lives', async (context) => {
+  await play(context, {}, async (pair) => {
+    const first = await activeOf(pair);
+    mute(true, first);
+    const { name, events } = pair.machines[pair.other(first)];
+    await pair.until('the other one has the role', async () => {
+      return (await pair.machines[name].group()).role === 'active';
+    });
+    assert.ok(events.some(({ code, detail }) => code === 'sessionsTaken' && detail['reset'] === 0));
+    assert.equal((await pair.machines[first].group()).role, 'active', 'it knows nothing of it');
+  });
+});
+
+test('the server behind the relay is killed: the role goes to the other machine’s', async (context) => {
+  await play(context, { server: true }, async (pair) => {
+    const first = await activeOf(pair);
+    await pair.machines[first].kill('server');
+    await moved(pair, first);
+    await pair.mend(first);
+    await pair.until('its relay is the standby', async () => {
+      const { sessions } = await pair.machines[pair.other(first)].group();
+      return sessions?.partner === 'standby' && sessions.mirroring === 'mirrored';
+    });
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type Outcome,
   play,
   playAbandoned,
+  playBroken,
   playLate,
   playOrders,
   playSwitchovers,
@@ -91,6 +92,13 @@ test('the role goes there and back, twice: every connection goes with it each ti
     after.map(({ reset, diverged }) => ({ reset, diverged })),
     Array(2).fill({ reset: 0, diverged: 0 }),
   );
+});
+
+test('a machine that leads while the cable is broken has its standby again when that is whole', async () => {
+  const { seen, counts } = await playBroken({ echo: 6, get: 1, put: 1, idle: 6, bytes: 500_000 });
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  const { role, mirroring, sessions, survivable } = counts;
+  assert.deepEqual([role, mirroring, survivable], ['active', 'mirrored', sessions]);
 });
 
 test('relays hear late of roles that change fast: every connection goes on', async () => {

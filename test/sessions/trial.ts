@@ -261,6 +261,29 @@ export async function playSwitchovers(
   }
 }
 
+/** The cable breaks when the old active has yielded, and the new one leads before it is whole again. */
+export async function playBroken(load: Load): Promise<{ seen: Seen; counts: Record<string, unknown> }> {
+  const { active, standby, client } = await start('ipv4', load, 10_000);
+  const until = async (holds: (counts: Record<string, unknown>) => boolean): Promise<void> => {
+    while (!holds(await standby.ask('counts'))) await sleep(5);
+  };
+  try {
+    await active.ask('yield');
+    await until(({ partner }) => partner === 'standby');
+    ip('-n active link set link0 down');
+    await until(({ partner }) => partner === 'absent');
+    await standby.ask('takeover');
+    ip('-n active link set link0 up');
+    await until(({ partner }) => partner === 'standby');
+    await sleep(500);
+    const counts = await standby.ask('counts');
+    client.endInput();
+    return { seen: (await client.report()) as unknown as Seen, counts };
+  } finally {
+    await Promise.all([client.kill(), active.kill(), standby.kill()]);
+  }
+}
+
 /** What a machine is told, and in which order. */
 export type Order = readonly ['active' | 'standby', 'takeover' | 'yield'];
 
