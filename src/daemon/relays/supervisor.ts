@@ -1,5 +1,6 @@
 /** Starts a relay for each mirrored group, and another one when it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -80,10 +81,12 @@ export class RelaySupervisor {
   }
 }
 
+/** Where the kernel shares time among sessions first (sched(7), autogroup), it is the session's niceness that counts. */
 function attemptPriority(pid: number): void {
   try {
     setPriority(pid, niceness);
+    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
   } catch {
-    // It ended already: 'close' tells.
+    // It ended already: 'close' tells. Or there are no such groups.
   }
 }
