@@ -29,7 +29,7 @@ export class ReplicaFlow {
   #spoken = false;
   /** Its client is to be poked when this is next turned to. */
   isUnpoked = false;
-  /** What is to be done to the socket before a packet may drive it. */
+  /** What is to be done before a packet may drive it. */
   #preparation: (() => void) | undefined;
 
   constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number) {
@@ -40,8 +40,8 @@ export class ReplicaFlow {
     this.#echo = plan.timestamp;
   }
 
-  /** `work` is done to the socket when the connection is first turned to: of many at once most can wait. */
-  prepareBy(work: () => void): void {
+  /** `work` is done when the connection is next turned to: of many at once most can wait. Takes the place of what was to be done. */
+  prepareBy(work: (() => void) | undefined): void {
     this.#preparation = work;
   }
 

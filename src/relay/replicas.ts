@@ -213,7 +213,8 @@ export class Replicas {
   lead(): void {
     this.#leads = true;
     for (const flow of this.#flows.values()) {
-      flow.session.output.lead();
+      // What waits of its output is digested then, which takes a while where that is much.
+      flow.prepareBy(() => flow.session.output.lead());
       flow.isUnpoked = true;
     }
     this.#attendAll();
@@ -250,7 +251,11 @@ export class Replicas {
   follow(): void {
     this.#leads = false;
     this.#doomed.clear();
-    for (const flow of this.#flows.values()) this.#follow(flow);
+    for (const flow of this.#flows.values()) {
+      // It was not turned to while this machine led, and has said nothing.
+      flow.prepareBy(undefined);
+      this.#follow(flow);
+    }
   }
 
   #follow(flow: ReplicaFlow): void {
