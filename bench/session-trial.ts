@@ -124,7 +124,7 @@ function knownLosses(pair: Pair, active: Name, faultUs: number): (loss: Loss) =>
   const again =
     degraded < 0 ? undefined : said.slice(degraded).find(({ code }) => code === 'sessionsMirrored');
   const agedUs = degraded < 0 ? 0 : (again?.atUs ?? Number.POSITIVE_INFINITY);
-  return ({ port, begunUs }) => begunUs < agedUs || alone.some((flow) => flow.includes(`:${port}`));
+  return ({ port, begunUs }) => begunUs < agedUs || alone.some((flow) => flow.split(' ')[1] === String(port));
 }
 
 /** Of each connection the longest wait that the fault is to blame for. */
