@@ -208,7 +208,8 @@ export class Partner {
     this.#believesUntilUs = 0;
     const kept = this.#kept;
     this.#kept = [];
-    if (this.#exchange.met && this.#role === 'standby') this.#mirror(kept);
+    // Not connected just now, it goes on from here when it is again; unless it is given up before.
+    if (this.#role === 'standby') this.#mirror(kept);
     else if (this.#config.policy === 'wait') this.#commits.commit();
     else if (this.#exchange.met) this.#commits.follow(nowUs);
     return kept;

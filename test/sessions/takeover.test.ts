@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { inNamespace } from '../namespace.ts';
+import { playOrders, playParted } from './orders.ts';
 import {
   build,
   type Fault,
@@ -13,7 +14,6 @@ import {
   play,
   playAbandoned,
   playLate,
-  playOrders,
   playSwitchovers,
   type services,
 } from './trial.ts';
@@ -93,15 +93,16 @@ test('the role goes there and back, twice: every connection goes with it each ti
   );
 });
 
+const [yields, leads] = [
+  ['active', 'yield'],
+  ['active', 'takeover'],
+] as const;
+const [otherYields, otherLeads] = [
+  ['standby', 'yield'],
+  ['standby', 'takeover'],
+] as const;
+
 test('relays hear late of roles that change fast: every connection goes on', async () => {
-  const [yields, leads] = [
-    ['active', 'yield'],
-    ['active', 'takeover'],
-  ] as const;
-  const [otherYields, otherLeads] = [
-    ['standby', 'yield'],
-    ['standby', 'takeover'],
-  ] as const;
   const light: Load = { echo: 6, get: 1, put: 1, idle: 6, bytes: 500_000 };
   const seen = await playOrders(light, [
     // The other one has not led at all.
@@ -111,6 +112,20 @@ test('relays hear late of roles that change fast: every connection goes on', asy
     [yields, otherLeads, otherYields, otherLeads],
     [otherYields, leads, yields, leads],
   ]);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+});
+
+test('connections in the middle of their handshake when the role goes and comes back go on', async () => {
+  const short: Load = { echo: 1, get: 8, put: 4, idle: 1, bytes: 8000 };
+  const seen = await playOrders(short, Array(12).fill([yields, leads]));
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+});
+
+test('who takes over while the two have lost each other for a moment goes on with all of the other one', async () => {
+  const light: Load = { echo: 6, get: 1, put: 1, idle: 6, bytes: 500_000 };
+  const seen = await playParted(light, ['active', 'standby']);
   assert.deepEqual([seen.lost, seen.wrong], [[], []]);
   assert.equal(seen.finished, seen.opened);
 });

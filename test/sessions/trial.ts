@@ -116,7 +116,7 @@ export interface Outcome {
 }
 
 /** Both machines and the client, with every long-lived connection open and mirrored. */
-async function start(
+export async function start(
   family: keyof typeof services,
   load: Load,
   patienceMs = 1000,
@@ -128,6 +128,8 @@ async function start(
   await active.report();
   const standby = relay('standby', 'active');
   await standby.report();
+  // What the client opens is mirrored from its beginning.
+  while ((await active.ask('counts'))['mirroring'] !== 'mirrored') await sleep(5);
   // Of the last trial: the other machine has the address now.
   ip('-n client neigh flush all');
   const client = new Process('client', 'client.ts', service, JSON.stringify(load));
@@ -212,44 +214,6 @@ export async function playSwitchovers(
     client.endInput();
     const seen = (await client.report()) as unknown as Seen;
     return { seen, taken, after: [await active.ask('counts'), await standby.ask('counts')] };
-  } finally {
-    await Promise.all([client.kill(), active.kill(), standby.kill()]);
-  }
-}
-
-/** What a machine is told, and in which order. */
-export type Order = readonly ['active' | 'standby', 'takeover' | 'yield'];
-
-/** Roles change as relays hear of it that are late: each of `orders` ends with one machine as the active, which has all. */
-export async function playOrders(load: Load, orders: readonly (readonly Order[])[]): Promise<Seen> {
-  // Nobody is given up: what is late here are words.
-  const { active, standby, client } = await start('ipv4', load, 10_000);
-  const machines = { active, standby };
-  try {
-    for (const order of orders) {
-      let serving: 'active' | 'standby' = 'active';
-      for (const [name, command] of order) {
-        await machines[name].ask(command);
-        if (command === 'takeover') serving = name;
-        await sleep(Math.random() * 20);
-      }
-      let counts = await machines[serving].ask('counts');
-      const since = performance.now();
-      while (
-        counts['role'] !== 'active' ||
-        counts['partner'] !== 'standby' ||
-        counts['survivable'] !== counts['sessions']
-      ) {
-        if (performance.now() - since > 8000)
-          throw new Error(`not mirrored after ${order.join(' ')}: ${JSON.stringify(counts)}`);
-        counts = await machines[serving].ask('counts');
-      }
-      if (Number(counts['sessions']) < load.echo + load.idle)
-        throw new Error(`after ${order.join(' ')} there are ${counts['sessions']} sessions`);
-      await sleep(100);
-    }
-    client.endInput();
-    return (await client.report()) as unknown as Seen;
   } finally {
     await Promise.all([client.kill(), active.kill(), standby.kill()]);
   }
