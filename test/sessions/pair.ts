@@ -17,16 +17,19 @@ const names = ['active', 'standby'] as const;
 export type Name = (typeof names)[number];
 const group = 'web';
 const readyMs = 20_000;
+export const backendPort = 8081;
 
 export interface Settings {
   readonly policy?: 'degrade' | 'wait';
   readonly encrypt?: boolean;
   /** A mirrored program answers, which connects to its relay at `programOf`; else this process's `programs.ts` does. */
   readonly program?: boolean;
+  /** A server at `backendPort` of either machine's loopback answers. */
+  readonly backend?: boolean;
   readonly degradeAfterMs?: number;
 }
 
-function configuration(node: Name, { program, ...settings }: Settings): string {
+function configuration(node: Name, { program, backend: _, ...settings }: Settings): string {
   return JSON.stringify({
     cluster: 'sessions',
     node,
@@ -63,7 +66,7 @@ function configuration(node: Name, { program, ...settings }: Settings): string {
         mirror: {
           mode: 'concurrent',
           service: 7000,
-          ...(program === true ? { program: programOf(node) } : { backend: '127.0.0.1:8081' }),
+          ...(program === true ? { program: programOf(node) } : { backend: `127.0.0.1:${backendPort}` }),
           degradeAfterMs: 3000,
           ...settings,
         },
@@ -114,7 +117,9 @@ export class Machine {
       detached: true,
       env: {
         ...process.env,
-        ...(this.#settings.program === true ? {} : { UNDERSTUDY_RELAY_PROGRAM: program }),
+        ...(this.#settings.program === true || this.#settings.backend === true
+          ? {}
+          : { UNDERSTUDY_RELAY_PROGRAM: program }),
       },
     });
     await until(
