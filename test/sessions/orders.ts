@@ -1,7 +1,7 @@
 /** Roles change as relays hear of it that are late, or cannot hear each other just then: both machines live throughout. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ip } from '../namespace.ts';
-import { type Load, type Process, type Seen, start } from './trial.ts';
+import { type Load, type Process, type Seen, start, until } from './trial.ts';
 
 type Name = 'active' | 'standby';
 
@@ -10,7 +10,6 @@ export type Order = readonly [Name, 'takeover' | 'yield'];
 
 /** Nobody is given up: what is late here are words. */
 const patienceMs = 10_000;
-const settledMs = 8000;
 
 /** Each of `orders` ends with one machine as the active, which has all. */
 export async function playOrders(load: Load, orders: readonly (readonly Order[])[]): Promise<Seen> {
@@ -67,17 +66,4 @@ async function settled(machine: Process, load: Load, after: string): Promise<voi
   );
   if (Number(counts['sessions']) < load.echo + load.idle)
     throw new Error(`after ${after} there are ${counts['sessions']} sessions`);
-}
-
-async function until(
-  machine: Process,
-  what: string,
-  holds: (counts: Record<string, unknown>) => boolean,
-): Promise<Record<string, unknown>> {
-  const since = performance.now();
-  for (;;) {
-    const counts = await machine.ask('counts');
-    if (holds(counts)) return counts;
-    if (performance.now() - since > settledMs) throw new Error(`not ${what}: ${JSON.stringify(counts)}`);
-  }
 }

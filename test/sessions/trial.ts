@@ -10,6 +10,8 @@ const hosts = { client: 1, active: 2, standby: 3 } as const;
 export const services = { ipv4: '192.0.2.10', ipv6: '2001:db8::10' } as const;
 export const links = { active: '198.51.100.2', standby: '198.51.100.3' } as const;
 
+const settledMs = 20_000;
+
 export interface Load {
   readonly echo: number;
   readonly get: number;
@@ -115,6 +117,21 @@ export interface Outcome {
   readonly after: Record<string, unknown>;
 }
 
+/** Until the counts of a machine say so; returns them. */
+export async function until(
+  machine: Process,
+  what: string,
+  holds: (counts: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown>> {
+  const since = performance.now();
+  for (;;) {
+    const counts = await machine.ask('counts');
+    if (holds(counts)) return counts;
+    if (performance.now() - since > settledMs) throw new Error(`not ${what}: ${JSON.stringify(counts)}`);
+    await sleep(5);
+  }
+}
+
 /** Both machines and the client, with every long-lived connection open and mirrored. */
 export async function start(
   family: keyof typeof services,
@@ -124,19 +141,31 @@ export async function start(
   const service = services[family];
   const relay = (name: 'active' | 'standby', other: 'active' | 'standby'): Process =>
     new Process(name, 'relay.ts', name, service, links[name], links[other], '', String(patienceMs));
-  const active = relay('active', 'standby');
-  await active.report();
-  const standby = relay('standby', 'active');
-  await standby.report();
-  // What the client opens is mirrored from its beginning.
-  while ((await active.ask('counts'))['mirroring'] !== 'mirrored') await sleep(5);
-  // Of the last trial: the other machine has the address now.
-  ip('-n client neigh flush all');
-  const client = new Process('client', 'client.ts', service, JSON.stringify(load));
-  // The standby's first: it has a connection before the active's kernel knows of it.
-  for (const machine of [standby, active])
-    while (Number((await machine.ask('counts'))['survivable']) < load.echo + load.idle) await sleep(5);
-  return { active, standby, client };
+  const started: Process[] = [];
+  const begin = (process: Process): Process => {
+    started.push(process);
+    return process;
+  };
+  try {
+    const active = begin(relay('active', 'standby'));
+    await active.report();
+    const standby = begin(relay('standby', 'active'));
+    await standby.report();
+    // What the client opens is mirrored from its beginning.
+    await until(active, 'mirrored', ({ mirroring }) => mirroring === 'mirrored');
+    // Of the last trial: the other machine has the address now.
+    ip('-n client neigh flush all');
+    const client = begin(new Process('client', 'client.ts', service, JSON.stringify(load)));
+    // The standby's first: it has a connection before the active's kernel knows of it.
+    const least = load.echo + load.idle;
+    for (const machine of [standby, active])
+      await until(machine, `${least} survivable`, ({ survivable }) => Number(survivable) >= least);
+    return { active, standby, client };
+  } catch (error) {
+    // Nobody else could.
+    await Promise.all(started.map((each) => each.kill()));
+    throw error;
+  }
 }
 
 /** The standby loses its power, and nothing tells the active. */
