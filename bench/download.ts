@@ -159,14 +159,14 @@ try {
     const asked = ['netns', 'exec', machine, 'curl', '-sI', `http://127.0.0.1:${backendPort}/image`];
     while (spawnSync('ip', asked).status !== 0) await sleep(20);
   }
-  const rows: string[][] = [];
+  // Each row when it is there: a trial takes its time.
+  const head = ['fault', 'bytes', 'SHA-256', 'fault at', 'stall ms', 'before ms', 'all s'];
+  process.stdout.write(`${markdownTable(head, [])}\n`);
   for (const name of values.fault.split(',')) {
     const { row, right } = await trial(name, expected);
     isRight &&= right;
-    rows.push(row);
+    process.stdout.write(`| ${row.join(' | ')} |\n`);
   }
-  const head = ['fault', 'bytes', 'SHA-256', 'fault at', 'stall ms', 'before ms', 'all s'];
-  process.stdout.write(`${markdownTable(head, rows)}\n`);
 } finally {
   for (const child of servers) child.kill('SIGTERM');
   rmSync(directory, { recursive: true, force: true });
