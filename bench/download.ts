@@ -1,16 +1,15 @@
 /**
  * One large download across a fault, between two real daemons: `node bench/download.ts [--mib 1024]
- * [--fault power,power,power,kill] [--directory /tmp]`. nginx serves a file of pseudo-random bytes on both machines, curl fetches
+ * [--fault power,power,power,kill] [--directory /run]`. nginx serves a file of pseudo-random bytes on both machines, curl fetches
  * it, and the active loses its power, or its daemon gets SIGKILL, at a random byte between a fifth and four fifths. Fails when a
  * byte is missing or wrong. `stall`: the longest wait for bytes that ended after the fault; `before`: before it. The file is
- * deleted in the end.
+ * in memory, unless `--directory` says where, and goes in the end.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -27,7 +26,7 @@ const { values } = parseArgs({
   options: {
     mib: { type: 'string', default: '1024' },
     fault: { type: 'string', default: 'power,power,power,kill' },
-    directory: { type: 'string', default: tmpdir() },
+    directory: { type: 'string', default: '/run' },
   },
 });
 const fileBytes = Number(values.mib) * 2 ** 20;
