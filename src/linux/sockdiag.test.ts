@@ -5,8 +5,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { after, type TestContext, test } from 'node:test';
 import { inNamespace, ip } from '../../test/namespace.ts';
-import { type IpAddress, parseIp } from '../wire/address.ts';
-import { destroyTcpSockets, destroyUdpSockets } from './sockdiag.ts';
+import { type IpAddress, type Ipv4Address, parseIp } from '../wire/address.ts';
+import { encodeIpv4, ipProtocol } from '../wire/ipv4.ts';
+import { encodeTcp, tcpFlag } from '../wire/tcp.ts';
+import { ServiceListener, ServiceSocket } from './service-socket.ts';
+import { destroyTcpSockets, destroyUdpSockets, forgetHandshakes } from './sockdiag.ts';
+import { openRepaired } from './tcp-repair.ts';
+import { Tun } from './tun.ts';
 
 inNamespace(import.meta.filename);
 
@@ -94,6 +99,43 @@ test('more connections than fit one send', async () => {
   for (const client of clients) client.on('error', () => {});
   assert.equal(destroyTcpSockets(address('192.0.2.10')), 300);
   for (const client of clients) client.destroy();
+});
+
+test('a handshake that its listener left behind keeps its connection from others, until it is forgotten', (context) => {
+  const local = { address: address('192.0.2.10') as Ipv4Address, port: 7000 };
+  const remote = { address: address('198.51.100.1') as Ipv4Address, port: 50_000 };
+  const listener = ServiceListener.open({ ...local, backlog: 8 });
+  const tun = Tun.open({ name: 'us0', kind: 'tun' });
+  context.after(() => tun.close());
+  ip('addr add 198.51.100.2/24 dev us0');
+  ip('link set us0 up');
+  const syn = encodeTcp(
+    {
+      ...{ sourcePort: remote.port, destinationPort: local.port, sequence: 1000, acknowledgment: 0 },
+      ...{ flags: tcpFlag.syn, window: 500, urgentPointer: 0 },
+      options: new Uint8Array(0),
+      payload: new Uint8Array(0),
+    },
+    remote.address,
+    local.address,
+  );
+  const packet = encodeIpv4({
+    ...{ trafficClass: 0, identification: 0, dontFragment: true, moreFragments: false, fragmentOffset: 0 },
+    ...{ ttl: 64, protocol: ipProtocol.tcp, source: remote.address, destination: local.address },
+    options: new Uint8Array(0),
+    payload: syn,
+  });
+  // Nobody is there to go on with it.
+  tun.write(packet, packet.length);
+  listener.close();
+  const rebuilt = (): number =>
+    openRepaired({
+      ...{ local, remote, sendSequence: 1, receiveSequence: 1001, mss: 1460, windowScale: undefined },
+      ...{ sack: false, timestamp: undefined, sendWindow: 500, receiveWindow: 500 },
+    });
+  assert.throws(rebuilt, /EADDRNOTAVAIL/);
+  assert.deepEqual([forgetHandshakes(local.address, 7001), forgetHandshakes(local.address, 7000)], [0, 1]);
+  new ServiceSocket(rebuilt()).vanish();
 });
 
 /** Another process with a UDP socket on `host` (connected to the peer, if there is one); it prints how each call ends. */

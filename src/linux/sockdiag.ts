@@ -16,8 +16,9 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
-/** Bit per TCP state; 10 is LISTEN. */
+/** Bit per TCP state; 10 is LISTEN, 3 SYN_RECV, and 12 the same before there is a socket. */
 const allButListen = 0x1fff & ~(1 << 10);
+const halfOpen = (1 << 3) | (1 << 12);
 /** `struct inet_diag_sockid`: ports, addresses, interface, cookie. */
 const identityLength = 48;
 /** In `struct inet_diag_msg`: family, state, timer, retransmissions, then the identity. */
@@ -32,6 +33,7 @@ const requestsPerSend = 128;
 interface Target {
   readonly protocol: typeof IPPROTO_TCP | typeof IPPROTO_UDP;
   readonly localAddress: IpAddress;
+  readonly states: number;
   /** Whether one with this local port is meant. */
   readonly isMeant: (port: number) => boolean;
 }
@@ -49,7 +51,17 @@ export function destroyTcpSockets(
   localAddress: IpAddress,
   isMeant: (port: number) => boolean = () => true,
 ): number {
-  return destroySockets({ protocol: IPPROTO_TCP, localAddress, isMeant });
+  return destroySockets({ protocol: IPPROTO_TCP, localAddress, states: allButListen, isMeant });
+}
+
+/**
+ * Forgets the handshakes that the kernel has answered at this place and that are not complete. They outlive their listener for
+ * a second, and as long no other socket can have their connection. Nothing is sent. Returns how many. Throws as
+ * `destroyTcpSockets`.
+ */
+export function forgetHandshakes(localAddress: IpAddress, localPort: number): number {
+  const isMeant = (port: number): boolean => port === localPort;
+  return destroySockets({ protocol: IPPROTO_TCP, localAddress, states: halfOpen, isMeant });
 }
 
 /**
@@ -59,7 +71,12 @@ export function destroyTcpSockets(
  * `destroyTcpSockets`; ENOENT where the kernel has no CONFIG_INET_UDP_DIAG.
  */
 export function destroyUdpSockets(localAddress: IpAddress): number {
-  return destroySockets({ protocol: IPPROTO_UDP, localAddress, isMeant: () => true });
+  return destroySockets({
+    protocol: IPPROTO_UDP,
+    localAddress,
+    states: allButListen,
+    isMeant: () => true,
+  });
 }
 
 function destroySockets(target: Target): number {
@@ -121,7 +138,7 @@ function writeRequest(writer: MessageWriter, target: Target, family: number, ide
   writer.u8(family);
   writer.u8(target.protocol);
   writer.zeros(2); // extensions, padding
-  writer.u32(allButListen);
+  writer.u32(target.states);
   writer.bytes(identity);
 }
 

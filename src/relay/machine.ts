@@ -9,7 +9,7 @@ import { monotonicUs } from '../linux/clock.ts';
 import { EPOLLIN } from '../linux/epoll.ts';
 import { interfaceMac } from '../linux/interfaces.ts';
 import { announcedWindowScale } from '../linux/service-socket.ts';
-import { destroyTcpSockets } from '../linux/sockdiag.ts';
+import { destroyTcpSockets, forgetHandshakes } from '../linux/sockdiag.ts';
 import type { Commitment } from '../sessions/output.ts';
 import { decodePacket } from '../sessions/packet.ts';
 import { isIpv4, parseIp } from '../wire/address.ts';
@@ -280,6 +280,10 @@ export class Machine {
       if (kept.has(session.flow) && beginning !== undefined) this.#replicas.adopt(session, beginning);
       else session.vanish();
     }
+    if (this.#openings.empty) return;
+    // Whoever leads next may complete these by a replica's socket.
+    const { addresses, port } = this.#config;
+    for (const address of addresses) forgetHandshakes(address, port);
   }
 
   #sayRole(role: 'active' | 'standby' | 'gone', kept: readonly Kept[]): void {

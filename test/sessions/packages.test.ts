@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inNamespace } from '../namespace.ts';
+import { middleOfSecond, nginx } from './nginx.ts';
 import { Bytes } from './programs.ts';
 import { Scene } from './scene.ts';
 import { build, Process } from './trial.ts';
@@ -56,35 +57,9 @@ function server(machine: string, command: string, ...words: readonly string[]): 
   children.push(child);
 }
 
-/** Its workers must not outlive it, and its times must not be told: the Date of an answer is another second's now and then. */
-function nginx(machine: string): string {
-  const path = join(directory, machine);
-  mkdirSync(join(path, 'temporary'), { recursive: true });
-  const socket = join(path, 'nginx.sock');
-  const bodies = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  writeFileSync(
-    join(path, 'nginx.conf'),
-    `daemon off; master_process off; pid ${path}/pid; error_log ${path}/error.log;
-events { worker_connections 256; }
-http {
-  access_log off; sendfile on; etag off;
-  ${bodies.map((kind) => `${kind}_temp_path ${path}/temporary/${kind};`).join('\n  ')}
-  server { listen 127.0.0.1:8080; listen [::1]:8080; listen unix:${socket}; root ${directory}/files; }
-}
-`,
-  );
-  server(machine, 'nginx', '-p', path, '-c', join(path, 'nginx.conf'), '-e', join(path, 'error.log'));
-  return socket;
-}
-
 /** Until `command` says yes in the machine. */
 async function ready(machine: string, command: string, ...words: readonly string[]): Promise<void> {
   while (spawnSync('ip', ['netns', 'exec', machine, command, ...words]).status !== 0) await sleep(20);
-}
-
-/** The two servers turn their second at the same time: not while a request is answered. */
-async function middleOfSecond(): Promise<void> {
-  await sleep((1300 - (Date.now() % 1000)) % 1000);
 }
 
 test('nginx serves a file to curl; the active dies in the middle; the hash is right', async (context) => {
@@ -97,7 +72,8 @@ test('nginx serves a file to curl; the active dies in the middle; the hash is ri
   hash.update(file);
   const expected = hash.digest('hex');
   writeFileSync(join(directory, 'files', 'image'), file);
-  for (const machine of machines) nginx(machine);
+  for (const machine of machines)
+    server(machine, ...nginx(join(directory, machine), join(directory, 'files'), 8080).command);
   for (const machine of machines) await ready(machine, 'curl', '-sI', 'http://127.0.0.1:8080/image');
   for (const place of ['127.0.0.1 8080', '::1 8080', `${directory}/MACHINE/nginx.sock`]) {
     const it = await Scene.open(place);

@@ -18,6 +18,7 @@ const names = ['active', 'standby'] as const;
 export type Name = (typeof names)[number];
 const group = 'web';
 const readyMs = 20_000;
+export const backendPort = 8081;
 
 export interface Settings {
   readonly policy?: 'degrade' | 'wait';
@@ -26,15 +27,17 @@ export interface Settings {
   readonly program?: boolean;
   /** An ordinary server answers on each machine (`server.ts`), and the daemon checks that it is there. */
   readonly server?: boolean;
+  /** A server that the test starts itself at `backendPort` of either machine's loopback answers; nobody checks it. */
+  readonly backend?: boolean;
   readonly degradeAfterMs?: number;
 }
 
 /** Where the server of each machine listens. */
-const backend = { address: '127.0.0.1', port: 8081 } as const;
+const place = { address: '127.0.0.1', port: backendPort } as const;
 /** As `understudy lab` checks its service, and with time for a loaded machine. */
-const check = { name: 'server', kind: 'tcp', ...backend, intervalMs: 100, timeoutMs: 100, rise: 2, fall: 2 };
+const check = { name: 'server', kind: 'tcp', ...place, intervalMs: 100, timeoutMs: 100, rise: 2, fall: 2 };
 
-function configuration(node: Name, { program, server, ...settings }: Settings): string {
+function configuration(node: Name, { program, server, backend: _, ...settings }: Settings): string {
   return JSON.stringify({
     cluster: 'sessions',
     node,
@@ -74,7 +77,7 @@ function configuration(node: Name, { program, server, ...settings }: Settings): 
           service: 7000,
           ...(program === true
             ? { program: programOf(node) }
-            : { backend: `${backend.address}:${backend.port}` }),
+            : { backend: `${place.address}:${place.port}` }),
           degradeAfterMs: 3000,
           ...settings,
         },
@@ -127,7 +130,7 @@ export class Machine {
 
   async #serve(): Promise<void> {
     if (this.#settings.server !== true || this.#server !== undefined) return;
-    this.#server = new Process(this.name, 'server.ts', backend.address, String(backend.port));
+    this.#server = new Process(this.name, 'server.ts', place.address, String(place.port));
     await this.#server.report();
   }
 
@@ -136,7 +139,8 @@ export class Machine {
     const main = join(import.meta.dirname, '../../src/cli/main.ts');
     const program = join(import.meta.dirname, 'programs.ts');
     const command = [process.execPath, main, 'run', '--config', this.#config];
-    const isOwn = this.#settings.program === true || this.#settings.server === true;
+    const { program: own, server, backend } = this.#settings;
+    const isOwn = own === true || server === true || backend === true;
     // A group of its own: a power loss ends all of a machine's processes.
     this.#child = spawn('ip', ['netns', 'exec', this.name, 'setpriv', '--pdeathsig', 'KILL', ...command], {
       stdio: ['ignore', log, log],

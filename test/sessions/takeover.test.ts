@@ -3,8 +3,11 @@
  * standby takes over, and no client notices more than a pause. UNDERSTUDY_SESSION_TRIALS plays more moments than three.
  */
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { inNamespace } from '../namespace.ts';
+import { playOrders, playParted } from './orders.ts';
+import { Scene } from './scene.ts';
 import {
   build,
   type Fault,
@@ -14,7 +17,6 @@ import {
   playAbandoned,
   playBroken,
   playLate,
-  playOrders,
   playSwitchovers,
   type services,
 } from './trial.ts';
@@ -26,6 +28,16 @@ const load: Load = { echo: 10, get: 3, put: 3, idle: 10, bytes: 4_000_000 };
 const trials = Number(process.env['UNDERSTUDY_SESSION_TRIALS'] ?? 3);
 /** What a client's own timer takes to send again what was lost (its least: 200 ms), and a slow machine's share. */
 const stallMaxMs = 4000;
+
+const skip =
+  spawnSync('nft', ['-v']).error === undefined
+    ? false
+    : 'package: nft is missing; remedy: apt install nftables';
+
+/** On the client's machine. */
+function nft(words: string): void {
+  execFileSync('ip', ['netns', 'exec', 'client', 'nft', words]);
+}
 
 function requireUntouched(outcome: Outcome, moment: string): void {
   const { seen, after } = outcome;
@@ -101,15 +113,16 @@ test('a machine that leads while the cable is broken has its standby again when 
   assert.deepEqual([role, mirroring, survivable], ['active', 'mirrored', sessions]);
 });
 
+const [yields, leads] = [
+  ['active', 'yield'],
+  ['active', 'takeover'],
+] as const;
+const [otherYields, otherLeads] = [
+  ['standby', 'yield'],
+  ['standby', 'takeover'],
+] as const;
+
 test('relays hear late of roles that change fast: every connection goes on', async () => {
-  const [yields, leads] = [
-    ['active', 'yield'],
-    ['active', 'takeover'],
-  ] as const;
-  const [otherYields, otherLeads] = [
-    ['standby', 'yield'],
-    ['standby', 'takeover'],
-  ] as const;
   const light: Load = { echo: 6, get: 1, put: 1, idle: 6, bytes: 500_000 };
   const seen = await playOrders(light, [
     // The other one has not led at all.
@@ -119,6 +132,32 @@ test('relays hear late of roles that change fast: every connection goes on', asy
     [yields, otherLeads, otherYields, otherLeads],
     [otherYields, leads, yields, leads],
   ]);
+  assert.deepEqual([seen.lost, seen.wrong], [[], []]);
+  assert.equal(seen.finished, seen.opened);
+});
+
+test('a connection in the middle of its handshake when the role goes and comes back goes on', {
+  skip,
+}, async (context) => {
+  const scene = await Scene.open('');
+  context.after(() => scene.close());
+  // The answer to its SYN is all that passes.
+  nft(
+    'add table ip silent; add chain ip silent output { type filter hook output priority 0; }; ' +
+      'add rule ip silent output tcp dport 7000 tcp flags & syn == 0 drop',
+  );
+  const client = await scene.client();
+  client.tell(JSON.stringify({ send: 'ECHO\nstill here\n' }));
+  await scene.active.ask('yield');
+  await scene.active.ask('takeover');
+  nft('delete table ip silent');
+  assert.deepEqual(await client.report(), { data: '1 still here\n' });
+  await scene.until('active', 'survivable', 1);
+});
+
+test('who takes over while the two have lost each other for a moment goes on with all of the other one', async () => {
+  const light: Load = { echo: 6, get: 1, put: 1, idle: 6, bytes: 500_000 };
+  const seen = await playParted(light, ['active', 'standby']);
   assert.deepEqual([seen.lost, seen.wrong], [[], []]);
   assert.equal(seen.finished, seen.opened);
 });

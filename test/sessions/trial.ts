@@ -10,6 +10,8 @@ const hosts = { client: 1, active: 2, standby: 3 } as const;
 export const services = { ipv4: '192.0.2.10', ipv6: '2001:db8::10' } as const;
 export const links = { active: '198.51.100.2', standby: '198.51.100.3' } as const;
 
+const settledMs = 20_000;
+
 export interface Load {
   readonly echo: number;
   readonly get: number;
@@ -159,8 +161,23 @@ export interface Outcome {
   readonly after: Record<string, unknown>;
 }
 
+/** Until the counts of a machine say so; returns them. */
+export async function until(
+  machine: Process,
+  what: string,
+  holds: (counts: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown>> {
+  const since = performance.now();
+  for (;;) {
+    const counts = await machine.ask('counts');
+    if (holds(counts)) return counts;
+    if (performance.now() - since > settledMs) throw new Error(`not ${what}: ${JSON.stringify(counts)}`);
+    await sleep(5);
+  }
+}
+
 /** Both machines and the client, with every long-lived connection open and mirrored. */
-async function start(
+export async function start(
   family: keyof typeof services,
   load: Load,
   patienceMs = 1000,
@@ -168,17 +185,31 @@ async function start(
   const service = services[family];
   const relay = (name: 'active' | 'standby', other: 'active' | 'standby'): Process =>
     new Process(name, 'relay.ts', name, service, links[name], links[other], '', String(patienceMs));
-  const active = relay('active', 'standby');
-  await active.report();
-  const standby = relay('standby', 'active');
-  await standby.report();
-  // Of the last trial: the other machine has the address now.
-  ip('-n client neigh flush all');
-  const client = new Process('client', 'client.ts', service, JSON.stringify(load));
-  // The standby's first: it has a connection before the active's kernel knows of it.
-  for (const machine of [standby, active])
-    while (Number((await machine.ask('counts'))['survivable']) < load.echo + load.idle) await sleep(5);
-  return { active, standby, client };
+  const started: Process[] = [];
+  const begin = (process: Process): Process => {
+    started.push(process);
+    return process;
+  };
+  try {
+    const active = begin(relay('active', 'standby'));
+    await active.report();
+    const standby = begin(relay('standby', 'active'));
+    await standby.report();
+    // What the client opens is mirrored from its beginning.
+    await until(active, 'mirrored', ({ mirroring }) => mirroring === 'mirrored');
+    // Of the last trial: the other machine has the address now.
+    ip('-n client neigh flush all');
+    const client = begin(new Process('client', 'client.ts', service, JSON.stringify(load)));
+    // The standby's first: it has a connection before the active's kernel knows of it.
+    const least = load.echo + load.idle;
+    for (const machine of [standby, active])
+      await until(machine, `${least} survivable`, ({ survivable }) => Number(survivable) >= least);
+    return { active, standby, client };
+  } catch (error) {
+    // Nobody else could.
+    await Promise.all(started.map((each) => each.kill()));
+    throw error;
+  }
 }
 
 /** The standby loses its power, and nothing tells the active. */
@@ -279,44 +310,6 @@ export async function playBroken(load: Load): Promise<{ seen: Seen; counts: Reco
     const counts = await standby.ask('counts');
     client.endInput();
     return { seen: (await client.report()) as unknown as Seen, counts };
-  } finally {
-    await Promise.all([client.kill(), active.kill(), standby.kill()]);
-  }
-}
-
-/** What a machine is told, and in which order. */
-export type Order = readonly ['active' | 'standby', 'takeover' | 'yield'];
-
-/** Roles change as relays hear of it that are late: each of `orders` ends with one machine as the active, which has all. */
-export async function playOrders(load: Load, orders: readonly (readonly Order[])[]): Promise<Seen> {
-  // Nobody is given up: what is late here are words.
-  const { active, standby, client } = await start('ipv4', load, 10_000);
-  const machines = { active, standby };
-  try {
-    for (const order of orders) {
-      let serving: 'active' | 'standby' = 'active';
-      for (const [name, command] of order) {
-        await machines[name].ask(command);
-        if (command === 'takeover') serving = name;
-        await sleep(Math.random() * 20);
-      }
-      let counts = await machines[serving].ask('counts');
-      const since = performance.now();
-      while (
-        counts['role'] !== 'active' ||
-        counts['partner'] !== 'standby' ||
-        counts['survivable'] !== counts['sessions']
-      ) {
-        if (performance.now() - since > 8000)
-          throw new Error(`not mirrored after ${order.join(' ')}: ${JSON.stringify(counts)}`);
-        counts = await machines[serving].ask('counts');
-      }
-      if (Number(counts['sessions']) < load.echo + load.idle)
-        throw new Error(`after ${order.join(' ')} there are ${counts['sessions']} sessions`);
-      await sleep(100);
-    }
-    client.endInput();
-    return (await client.report()) as unknown as Seen;
   } finally {
     await Promise.all([client.kill(), active.kill(), standby.kill()]);
   }
