@@ -3,9 +3,9 @@
  * through when it has them. What the standby may believe of itself meanwhile, how long the active waits for it, and how long
  * it took.
  *
- * **The claim** (as in the mirror stream's ledger). The standby asks; "you have all" is the answer while every packet that it
- * lacks is younger than half of the patience, and it may believe that for as long from when it asked. The active goes on
- * without it only after the whole patience. So the belief is over before anything can be missing; no two clocks are compared.
+ * **The claim.** The standby asks; the answer is for how long from now nothing is delivered without it: what is left of the
+ * patience with the oldest packet that it lacks. It may believe that for as long from when it asked. So the belief is over before
+ * anything can be missing; no two clocks are compared.
  */
 import { Gate, type GateMode } from '../sessions/gate.ts';
 import { Latency } from './latency.ts';
@@ -114,10 +114,11 @@ export class Commits {
     return held;
   }
 
-  /** Whether a standby that asks now may be told that it has all. */
-  mayClaim(nowUs: number): boolean {
-    if (this.#gate.mode !== 'commit' || this.#had < this.#followed) return false;
-    return this.#options.policy === 'wait' || this.#ageUs(nowUs) < this.#options.patienceUs / 2;
+  /** For how long from now nothing is delivered that the standby has not had; 0: some is already, or may be at any time. */
+  claimUs(nowUs: number): number {
+    if (this.#gate.mode !== 'commit' || this.#had < this.#followed) return 0;
+    const { policy, patienceUs } = this.#options;
+    return policy === 'wait' ? patienceUs : Math.max(0, patienceUs - this.#ageUs(nowUs));
   }
 
   /** It has not had a packet for the whole patience. */

@@ -46,6 +46,8 @@ export interface PartnerEvents {
 
 /** A belief is shortened by so much: clocks do not all run at the same speed. */
 const clockShare = 0.985;
+/** Of a time in a question or an answer. */
+const stampBytes = 6;
 const ask = { leastUs: 20_000, mostUs: 100_000, shareOfPatience: 0.1 } as const;
 
 export class Partner {
@@ -68,7 +70,6 @@ export class Partner {
   #deferred: { readonly kind: number; readonly body: Uint8Array }[] = [];
   #deferredBytes = 0;
   /** It yielded to this machine, but there was no connection when that began to lead: what it keeps, until there is one. */
-  #unmet: readonly Kept[] | undefined;
   /** It said that it is the active, while this machine is; and that it is no more. */
   #contended = false;
   #superseded = false;
@@ -145,13 +146,14 @@ export class Partner {
       const usual = Math.max(leastUs, Math.min(mostUs, this.#config.patienceUs * shareOfPatience));
       const doubts = !this.#leads && this.#role === 'active' && nowUs > this.#believesUntilUs;
       this.#askAtUs = nowUs + (doubts ? leastUs : usual);
-      const stamp = new Uint8Array(6);
+      const stamp = new Uint8Array(stampBytes);
       writeU48(stamp, 0, nowUs);
       this.#exchange.note(channelKind.question, stamp);
     }
     if (this.#leads && this.#commits.mode !== 'alone') {
-      if (this.#commits.isOverdue(nowUs) || this.#isOutputOverdue(nowUs, 1))
-        this.#giveUp('it does not take what it is sent');
+      const isOutputOverdue =
+        this.#config.policy === 'degrade' && this.#commitments.ageUs(nowUs) >= this.#config.patienceUs;
+      if (this.#commits.isOverdue(nowUs) || isOutputOverdue) this.#giveUp('it does not take what it is sent');
       else if (this.#exchange.keptBytes > this.#config.bytesMax * 2) this.#giveUp('too much waits for it');
     }
     this.flush();
@@ -210,19 +212,16 @@ export class Partner {
     this.#believesUntilUs = 0;
     const kept = this.#kept;
     this.#kept = [];
-    const isStandby = this.#role === 'standby';
-    if (isStandby && !this.#exchange.met) this.#unmet = kept;
-    if (isStandby && this.#exchange.met) this.#mirror(kept);
+    // Not connected just now, it goes on from here when it is again; unless it is given up before.
+    if (this.#role === 'standby') this.#mirror(kept);
     else if (this.#config.policy === 'wait') this.#commits.commit();
-    // It may be gone as well as back in a moment: it gets everything, and nothing waits.
-    else if (isStandby || this.#exchange.met) this.#commits.follow(nowUs);
+    else if (this.#exchange.met) this.#commits.follow(nowUs);
     return kept;
   }
 
   /** No more. Tells which connections the other machine has from their beginning. */
   yield(nowUs: number): (flow: string) => boolean {
     this.#leads = false;
-    this.#unmet = undefined;
     const mirrored = this.agreements.mirrored();
     // It may never hear that it is to lead, and not say again what it has.
     this.#kept =
@@ -256,12 +255,7 @@ export class Partner {
 
   #met(anew: boolean): void {
     this.#askAtUs = 0;
-    const kept = this.#unmet;
-    this.#unmet = undefined;
-    if (!anew) {
-      if (kept !== undefined) this.#mirror(this.#commits.mode === 'alone' ? [] : kept);
-      return;
-    }
+    if (!anew) return;
     this.#role = undefined;
     this.#kept = [];
     this.#believesUntilUs = 0;
@@ -302,7 +296,6 @@ export class Partner {
   }
 
   #hearRole({ role, kept }: Extract<Word, { kind: 'role' }>): void {
-    this.#unmet = undefined;
     if (role === 'gone') {
       this.#role = undefined;
       if (this.#leads && this.#config.policy === 'degrade' && this.#commits.mode !== 'alone')
@@ -344,27 +337,26 @@ export class Partner {
   }
 
   #note(kind: number, body: Uint8Array): void {
-    if (kind === channelKind.question && body.length === 6) {
-      const answer = new Uint8Array(7);
+    if (kind === channelKind.question && body.length === stampBytes) {
+      const answer = new Uint8Array(2 * stampBytes);
       answer.set(body);
-      answer[6] = this.#leads && this.#role === 'standby' && this.#mayClaim() ? 1 : 0;
+      writeU48(answer, stampBytes, this.#leads && this.#role === 'standby' ? this.#claimUs() : 0);
       this.#exchange.note(channelKind.answer, answer);
-    } else if (kind === channelKind.answer && body.length === 7 && body[6] === 1 && !this.#leads) {
-      const { policy, patienceUs } = this.#config;
-      const untilUs = readU48(body, 0) + (patienceUs / 2) * clockShare;
+    } else if (kind === channelKind.answer && body.length === 2 * stampBytes && !this.#leads) {
+      const claimUs = readU48(body, stampBytes);
+      if (claimUs === 0) return;
+      const untilUs = readU48(body, 0) + claimUs * clockShare;
       this.#believesUntilUs =
-        policy === 'wait' ? Number.POSITIVE_INFINITY : Math.max(this.#believesUntilUs, untilUs);
+        this.#config.policy === 'wait' ? Number.POSITIVE_INFINITY : Math.max(this.#believesUntilUs, untilUs);
     }
   }
 
-  #mayClaim(): boolean {
-    return this.#commits.mayClaim(this.#nowUs) && !this.#isOutputOverdue(this.#nowUs, 0.5);
-  }
-
-  /** Output has waited for the standby for this share of the patience. */
-  #isOutputOverdue(nowUs: number, share: number): boolean {
+  /** For how long from now nothing is delivered or said that the standby does not know. */
+  #claimUs(): number {
     const { policy, patienceUs } = this.#config;
-    return policy === 'degrade' && this.#commitments.ageUs(nowUs) >= patienceUs * share;
+    const ofPackets = this.#commits.claimUs(this.#nowUs);
+    if (policy === 'wait') return ofPackets;
+    return Math.max(0, Math.floor(Math.min(ofPackets, patienceUs - this.#commitments.ageUs(this.#nowUs))));
   }
 
   #defer(kind: number, body: Uint8Array): void {
