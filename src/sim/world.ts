@@ -18,6 +18,7 @@ import type { PathPlan } from './wiring.ts';
 const lookUs = 1_000;
 const preemptCounts = 12;
 const shortShare = 0.85;
+const resumptionUs = 1_100_000;
 /** Chosen so that the worlds of seeds that tests name stay what they were: members only, available, no standstill. */
 const shapeSalt = 59;
 const policySalt = 195;
@@ -255,7 +256,9 @@ export class World {
     const patienceUs = plan.damping.maxUs + preemptCounts * plan.missCount * plan.intervalUs;
     // Each of the others may do so after the one before.
     const rounds = plan.preempt ? plan.members.length - 1 : 0;
-    const settleUs = plan.tempo.settleUs + rounds * patienceUs;
+    // Where the others leave the role to an active member that starts anew, it lets newcomers ahead of it have their grace first.
+    const resumeUs = plan.takeOverOn.processDeath ? 0 : resumptionUs * plan.tempo.waits;
+    const settleUs = plan.tempo.settleUs + rounds * patienceUs + resumeUs;
     this.agenda.runUntil(troubleUs);
     this.#heal();
     this.agenda.runUntil(troubleUs + settleUs);
