@@ -3,6 +3,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
@@ -20,11 +21,15 @@ const macLength = 32;
 
 /** HMAC-SHA256 over header and body, behind the body. The counter is in the header. */
 function signer(key: Uint8Array): FrameSeal {
+  const secret = createSecretKey(key);
   const mac = (header: Uint8Array, body: Uint8Array): Uint8Array =>
-    createHmac('sha256', key).update(header).update(body).digest();
+    createHmac('sha256', secret).update(header).update(body).digest();
   return {
     overhead: macLength,
-    seal: (_counter, header, body) => Buffer.concat([body, mac(header, body)]),
+    seal: (_counter, header, room) => {
+      const length = room.length - macLength;
+      room.set(mac(header, room.subarray(0, length)), length);
+    },
     open: (_counter, header, sealed) => {
       if (sealed.length < macLength) return undefined;
       const body = sealed.subarray(0, sealed.length - macLength);
@@ -46,9 +51,12 @@ function encrypter(key: Uint8Array): FrameSeal {
   const options = { authTagLength: tagLength };
   return {
     overhead: tagLength,
-    seal: (counter, header, body) => {
+    seal: (counter, header, room) => {
+      const length = room.length - tagLength;
       const encryption = createCipheriv(cipher, key, nonce(counter), options).setAAD(header);
-      return Buffer.concat([encryption.update(body), encryption.final(), encryption.getAuthTag()]);
+      room.set(encryption.update(room.subarray(0, length)));
+      encryption.final();
+      room.set(encryption.getAuthTag(), length);
     },
     open: (counter, header, sealed) => {
       if (sealed.length < tagLength) return undefined;

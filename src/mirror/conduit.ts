@@ -7,12 +7,14 @@
 import { type Decoded, decoded, refused } from '../wire/result.ts';
 import type { FrameSeal, MirrorCrypto, Protection } from './crypto.ts';
 import {
+  bodyAt,
   encodeFrame,
   type Frame,
   FrameReader,
   type FrameReason,
   frameHeader,
   frameLengthMax,
+  writeFrameHead,
 } from './frame.ts';
 import {
   decodeHello,
@@ -117,19 +119,48 @@ export class Conduit {
       offset = used;
       if (reason !== undefined) return this.#break(reason);
       if (frame === undefined) return;
-      const result = this.#seals === undefined ? this.#hello(frame) : this.#sealed(frame, this.#seals.theirs);
-      if (!result.ok && result.reason === 'replayed') this.#tally.count('replayed');
-      else if (!result.ok) this.#break(result.reason);
-      else if (result.value !== undefined) yield result.value;
+      const message = this.accept(frame);
+      if (message !== undefined) yield message;
     }
+  }
+
+  /** For who finds the frames in the bytes: the message in the next one, if there is one; after that see `broken`. */
+  accept(frame: Frame): Message | undefined {
+    const result = this.#seals === undefined ? this.#hello(frame) : this.#sealed(frame, this.#seals.theirs);
+    if (result.ok) return result.value;
+    if (result.reason === 'replayed') this.#tally.count('replayed');
+    else this.#break(result.reason);
+    return undefined;
+  }
+
+  /** What came is no frame. */
+  refuse(reason: FrameReason): void {
+    this.#break(reason);
   }
 
   /** Seals the message and queues it. Only while `open`. */
   send(message: Message): void {
+    const body = encodeMessage(message);
+    const frame = new Uint8Array(bodyAt + body.length + this.overhead);
+    frame.set(body, bodyAt);
+    this.seal(message.type, frame);
+    this.#outgoing.push(frame);
+  }
+
+  /** What a frame has behind its body, bytes. Only while `open`. */
+  get overhead(): number {
+    return this.#open().ours.overhead;
+  }
+
+  /** Makes a frame, the next one of all, of bytes that have a body at `bodyAt` and room for `overhead` behind it. */
+  seal(type: MessageType, frame: Uint8Array): void {
+    const header = writeFrameHead(frame, type, ++this.#sent);
+    this.#open().ours.seal(this.#sent, header, frame.subarray(bodyAt));
+  }
+
+  #open(): { readonly ours: FrameSeal; readonly theirs: FrameSeal } {
     if (this.#seals === undefined) throw new Error('the conduit is not open yet');
-    const header = frameHeader(message.type, ++this.#sent);
-    const body = this.#seals.ours.seal(this.#sent, header, encodeMessage(message));
-    this.#outgoing.push(encodeFrame(header, body));
+    return this.#seals;
   }
 
   /** The next frame to write, or undefined when nothing is queued. */

@@ -10,9 +10,12 @@ export type Protection = 'sign' | 'encrypt';
 export interface FrameSeal {
   /** By how much a sealed body is longer than the body, bytes. */
   readonly overhead: number;
-  /** The sealed body. `header` is authenticated, not hidden; `counter` is never given twice. */
-  seal(counter: number, header: Uint8Array, body: Uint8Array): Uint8Array;
-  /** The body, or undefined: whoever wrote it did not have the key, or wrote something else. */
+  /**
+   * Seals the body where it stands: the last `overhead` bytes of `room` are free. `header` is authenticated, not hidden;
+   * `counter` is never given twice.
+   */
+  seal(counter: number, header: Uint8Array, room: Uint8Array): void;
+  /** The body, perhaps a view of `sealed`, or undefined: whoever wrote it did not have the key, or wrote something else. */
   open(counter: number, header: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
 }
 

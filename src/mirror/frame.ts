@@ -13,6 +13,8 @@ export const frameLengthMax: number = 65_536;
 export const payloadMax: number = 32_768;
 const lengthBytes = 4;
 export const headerLength: number = 7;
+/** Where a frame's body begins. */
+export const bodyAt: number = lengthBytes + headerLength;
 
 export interface Frame {
   readonly type: number;
@@ -38,7 +40,39 @@ export function encodeFrame(header: Uint8Array, body: Uint8Array): Uint8Array {
   return frame;
 }
 
+/** Writes what stands before the body of a frame, and returns its header: `frame` is the whole of it. */
+export function writeFrameHead(frame: Uint8Array, type: number, counter: number): Uint8Array {
+  writeU32(frame, 0, frame.length - lengthBytes);
+  frame[lengthBytes] = type;
+  writeU48(frame, lengthBytes + 1, counter);
+  return frame.subarray(lengthBytes, bodyAt);
+}
+
 export type FrameReason = 'runt' | 'oversized';
+
+/** The frame that begins at `offset`, in views of `bytes`, and where it ends. Without either: it is not whole yet. */
+export function frameAt(
+  bytes: Uint8Array,
+  offset: number,
+  lengthMax: number,
+): { readonly end: number; readonly frame?: Frame; readonly reason?: FrameReason } {
+  if (bytes.length - offset < lengthBytes) return { end: offset };
+  const length = readU32(bytes, offset);
+  if (length < headerLength) return { end: offset, reason: 'runt' };
+  if (length > lengthMax) return { end: offset, reason: 'oversized' };
+  const begin = offset + lengthBytes;
+  const end = begin + length;
+  return end > bytes.length ? { end: offset } : { end, frame: frameOf(bytes.subarray(begin, end)) };
+}
+
+function frameOf(bytes: Uint8Array): Frame {
+  return {
+    type: bytes[0] ?? 0,
+    counter: readU48(bytes, 1),
+    header: bytes.subarray(0, headerLength),
+    body: bytes.subarray(headerLength),
+  };
+}
 
 export class FrameReader {
   readonly #length = new Uint8Array(lengthBytes);
@@ -74,14 +108,6 @@ export class FrameReader {
     this.#frame = undefined;
     this.#have = 0;
     this.#lengthHave = 0;
-    return {
-      used,
-      frame: {
-        type: frame[0] ?? 0,
-        counter: readU48(frame, 1),
-        header: frame.subarray(0, headerLength),
-        body: frame.subarray(headerLength),
-      },
-    };
+    return { used, frame: frameOf(frame) };
   }
 }

@@ -56,8 +56,13 @@ class Backend implements Program {
 
   feed(bytes: Uint8Array): void {
     if (this.#deaf) return;
-    this.#unsent.push(Uint8Array.from(bytes));
-    this.#unsentBytes += bytes.length;
+    // What can leave at once is not copied.
+    const count = this.#unsentBytes === 0 ? this.#socket.write(bytes) : 0;
+    if (count < 0 && count !== -EAGAIN && count !== -EINTR) return this.#refused(-count);
+    const left = bytes.subarray(Math.max(count, 0));
+    if (left.length === 0) return;
+    this.#unsent.push(Uint8Array.from(left));
+    this.#unsentBytes += left.length;
     this.#send();
   }
 

@@ -40,12 +40,12 @@ export function encodeOutputWord(word: OutputWord): Uint8Array {
   return bytes;
 }
 
-/** Undefined for what is none of these words. */
+/** Undefined for what is none of these words. What it says is the caller's, whatever becomes of the bytes. */
 export function decodeOutputWord(bytes: Uint8Array): OutputWord | undefined {
   const kind = bytes[0];
   if (kind === kinds.alone || kind === kinds.over)
     return { kind: kind === kinds.alone ? 'alone' : 'over', flow: decoder.decode(bytes.subarray(1)) };
-  if (kind === kinds.fed) return { kind: 'fed', entry: bytes.subarray(1) };
+  if (kind === kinds.fed) return { kind: 'fed', entry: Uint8Array.from(bytes.subarray(1)) };
   if (kind !== kinds.said || bytes.length < saidLength) return undefined;
   const hex = (at: number): string => readU32(bytes, at).toString(16).padStart(8, '0');
   return {

@@ -1,21 +1,28 @@
-/** One sealed connection between the two machines: the mirror stream's hello, keys and frames around pieces of bytes. */
+/**
+ * One sealed connection between the two machines: the mirror stream's hello, keys and frames around pieces of bytes. A frame
+ * is written into one buffer and sealed there, and read where it arrived, so that a busy connection costs no memory.
+ */
 import { EAGAIN, EINTR } from '../linux/errno.ts';
 import type { ServiceSocket } from '../linux/service-socket.ts';
 import { Conduit, type Identity, type Tally } from '../mirror/conduit.ts';
-import { payloadMax } from '../mirror/frame.ts';
-import type { Side } from '../mirror/hello.ts';
+import { bodyAt, frameAt } from '../mirror/frame.ts';
+import { helloLengthMax, type Side } from '../mirror/hello.ts';
 import { MessageType } from '../mirror/message.ts';
 
-/** One read. */
-const readBytes = 1 << 18;
-const into = Buffer.alloc(readBytes);
+/** The most that one frame has in all, bytes: a few packets of 64 KiB share a seal, which costs as much as 20 KiB of them. */
+const frameBytesMax = 1 << 18;
+/** One read, with what is no whole frame yet. */
+const arrivedBytesMax = 2 * frameBytesMax;
+const nothing = new Uint8Array(0);
 
 export class Connection {
   readonly #socket: ServiceSocket;
   readonly #conduit: Conduit;
-  /** Waits for the other side's hello. */
-  #early: Uint8Array[] = [];
-  #writing: Uint8Array | undefined;
+  readonly #arrived = Buffer.allocUnsafeSlow(arrivedBytesMax);
+  #arrivedBytes = 0;
+  readonly #frame = Buffer.allocUnsafeSlow(frameBytesMax);
+  /** Of a frame, what was not written yet. */
+  #writing: Uint8Array = nothing;
 
   /** `peer`: the only one that is let in. */
   constructor(socket: ServiceSocket, side: Side, identity: Identity, tally: Tally, peer: string) {
@@ -29,41 +36,34 @@ export class Connection {
 
   /** There is something to write that did not fit: `flush` when the descriptor is writable. */
   get blocked(): boolean {
-    return this.#writing !== undefined;
+    return this.#writing.length > 0;
   }
 
-  send(bytes: Uint8Array): void {
-    if (!this.#conduit.open) {
-      this.#early.push(bytes);
-      return;
-    }
-    for (let offset = 0; offset < bytes.length; offset += payloadMax)
-      this.#conduit.send({ type: MessageType.piece, bytes: bytes.subarray(offset, offset + payloadMax) });
-  }
-
-  /** Reads what is there; each piece is proven to be the peer's. False: the connection is over. */
+  /**
+   * Reads what is there; each piece is proven to be the peer's, and a view that is valid during the call. False: the connection
+   * is over.
+   */
   receive(piece: (bytes: Uint8Array) => boolean): boolean {
     for (;;) {
-      const count = this.#socket.read(into);
+      const room = this.#arrived.subarray(this.#arrivedBytes);
+      const count = this.#socket.read(room);
       if (count === 0) return false;
       if (count < 0) return count === -EAGAIN || count === -EINTR;
-      for (const message of this.#conduit.receive(into.subarray(0, count)))
-        if (message.type !== MessageType.piece || !piece(message.bytes)) return false;
-      if (this.#conduit.broken !== undefined) return false;
-      this.#settle();
+      this.#arrivedBytes += count;
+      if (!this.#take(piece)) return false;
+      if (count < room.length) return true;
     }
   }
 
-  /** Writes what is queued. False: the connection is over. */
-  flush(): boolean {
-    this.#settle();
+  /** Writes what waits, and all that `produce` has: it fills bytes, and says how many. False: the connection is over. */
+  flush(produce: (into: Uint8Array) => number = () => 0): boolean {
     for (;;) {
-      this.#writing ??= this.#queued();
-      if (this.#writing === undefined) return true;
+      if (this.#writing.length === 0) this.#writing = this.#next(produce);
+      if (this.#writing.length === 0) return true;
       const count = this.#socket.write(this.#writing);
       if (count === -EAGAIN || count === -EINTR) return true;
       if (count < 0) return false;
-      this.#writing = count === this.#writing.length ? undefined : this.#writing.subarray(count);
+      this.#writing = this.#writing.subarray(count);
     }
   }
 
@@ -71,21 +71,36 @@ export class Connection {
     this.#socket.close();
   }
 
-  #settle(): void {
-    if (this.#early.length === 0 || !this.#conduit.open) return;
-    const early = this.#early;
-    this.#early = [];
-    for (const bytes of early) this.send(bytes);
+  /** The frames that are whole. */
+  #take(piece: (bytes: Uint8Array) => boolean): boolean {
+    const bytes = this.#arrived.subarray(0, this.#arrivedBytes);
+    let begin = 0;
+    for (;;) {
+      const lengthMax = this.#conduit.open ? frameBytesMax : helloLengthMax;
+      const { end, frame, reason } = frameAt(bytes, begin, lengthMax);
+      if (reason !== undefined) this.#conduit.refuse(reason);
+      const message = frame === undefined ? undefined : this.#conduit.accept(frame);
+      if (this.#conduit.broken !== undefined) return false;
+      if (frame === undefined) break;
+      begin = end;
+      if (message !== undefined && (message.type !== MessageType.piece || !piece(message.bytes)))
+        return false;
+    }
+    this.#arrived.copyWithin(0, begin, this.#arrivedBytes);
+    this.#arrivedBytes -= begin;
+    return true;
   }
 
-  #queued(): Uint8Array | undefined {
-    const frames: Uint8Array[] = [];
-    for (let bytes = 0; bytes < readBytes; ) {
-      const frame = this.#conduit.produce();
-      if (frame === undefined) break;
-      frames.push(frame);
-      bytes += frame.length;
-    }
-    return frames.length < 2 ? frames[0] : Buffer.concat(frames);
+  /** The next frame to write. */
+  #next(produce: (into: Uint8Array) => number): Uint8Array {
+    const hello = this.#conduit.produce();
+    if (hello !== undefined) return hello;
+    if (!this.#conduit.open) return nothing;
+    const { overhead } = this.#conduit;
+    const length = produce(this.#frame.subarray(bodyAt, frameBytesMax - overhead));
+    if (length === 0) return nothing;
+    const frame = this.#frame.subarray(0, bodyAt + length + overhead);
+    this.#conduit.seal(MessageType.piece, frame);
+    return frame;
   }
 }

@@ -8,7 +8,7 @@ import { OperationError } from '../linux/errors.ts';
 import { ServiceSocket } from '../linux/service-socket.ts';
 import { openRepaired } from '../linux/tcp-repair.ts';
 import type { SocketPlan } from '../sessions/handshake.ts';
-import type { FlowKey, Packet } from '../sessions/packet.ts';
+import { bareOf, type FlowKey, type Packet } from '../sessions/packet.ts';
 import { tcpFlag } from '../wire/tcp.ts';
 
 interface Doomed {
@@ -71,7 +71,7 @@ export class DoomedConnections {
     const { flags } = packet.segment;
     if ((flags & tcpFlag.rst) !== 0) this.#doomed.delete(packet.flow);
     else if ((flags & tcpFlag.ack) !== 0) {
-      doomed.last = packet;
+      doomed.last = bareOf(packet);
       if (!speaks || !this.#speak(doomed, 'reset')) return true;
       if (!doomed.told) this.#reset++;
       doomed.told = true;

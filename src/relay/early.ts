@@ -21,7 +21,7 @@ export class EarlyFrames {
     // A switch that does not know where the active is sends its packets everywhere.
     if (!this.#macs.includes(readMac(frame, offloadHeaderLength))) return;
     if (this.#bytes + frame.length > bytesMax) this.#drop();
-    this.#frames.push({ frame, atUs: monotonicUs() });
+    this.#frames.push({ frame: Uint8Array.from(frame), atUs: monotonicUs() });
     this.#bytes += frame.length;
   }
 

@@ -11,12 +11,20 @@ import { readU32, readU48, writeU32, writeU48 } from '../wire/big-endian.ts';
 export interface ExchangeEvents {
   /** The connection is good. `anew`: nothing that was said before counts; what waited to be had is forgotten. */
   met(anew: boolean): void;
-  /** A message, numbered by the other side. The bytes are the receiver's. */
+  /** A message, numbered by the other side. The bytes are a view, valid during the call. */
   message(kind: number, body: Uint8Array): void;
   /** The other side has the first `count` messages since they met anew. */
   had(count: number): void;
-  /** A note of the moment: not numbered, not said again. */
+  /** A note of the moment: not numbered, not said again. The bytes are a view. */
   note(kind: number, body: Uint8Array): void;
+  /** Messages are here, and about to be given out: that the other side need not wait for it, `take` what says so. */
+  flush(): void;
+}
+
+/** What is said: bytes that nobody changes any more. */
+interface Outgoing {
+  readonly kind: number;
+  readonly body: Uint8Array;
 }
 
 const kinds = { greeting: 1, had: 2 } as const;
@@ -29,6 +37,7 @@ const greetingLength = 2 * lifeLength + 6;
 /** The most that one body has: a frame of 64 KiB with its headers, and lists of connections. */
 const bodyBytesMax = 1 << 20;
 
+const nothing = new Uint8Array(0);
 const noLife = new Uint8Array(lifeLength);
 
 export class Exchange {
@@ -40,14 +49,17 @@ export class Exchange {
   #had = 0;
   #received = 0;
   #receivedTold = 0;
-  /** Messages as they went out, from number `#had + 1` on. */
-  #kept: Uint8Array[] = [];
+  /** Messages from number `#had + 1` on. */
+  #kept: Outgoing[] = [];
   #keptFirst = 0;
   #keptBytes = 0;
-  #outgoing: Uint8Array[] = [];
+  #outgoing: Outgoing[] = [];
+  #outgoingFirst = 0;
+  /** Of the first one, what did not fit when the one before was taken. */
+  #unfinished: Uint8Array = nothing;
   #connected = false;
   #met = false;
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = nothing;
 
   /** `draw`: so many unpredictable bytes. */
   constructor(events: ExchangeEvents, draw: (length: number) => Uint8Array) {
@@ -75,19 +87,19 @@ export class Exchange {
     return this.#keptBytes;
   }
 
-  /** Sends a message, or keeps it until there is a connection. Returns its number, from 1. */
+  /** Sends a message, or keeps it until there is a connection. Returns its number, from 1. The bytes are kept as they are. */
   send(kind: number, body: Uint8Array): number {
-    const bytes = message(kind, body);
+    const message = { kind, body };
     this.#sent++;
-    this.#kept.push(bytes);
-    this.#keptBytes += bytes.length;
-    if (this.#met) this.#outgoing.push(bytes);
+    this.#kept.push(message);
+    this.#keptBytes += headerLength + body.length;
+    if (this.#met) this.#outgoing.push(message);
     return this.#sent;
   }
 
   /** Lost when there is no connection. */
   note(kind: number, body: Uint8Array): void {
-    if (this.#met) this.#outgoing.push(message(kind, body));
+    if (this.#met) this.#outgoing.push({ kind, body });
   }
 
   /** Forgets the other side: what it did not have it need not have, and when it comes it begins anew. */
@@ -100,51 +112,93 @@ export class Exchange {
   connected(): void {
     this.#connected = true;
     this.#met = false;
-    this.#rest = new Uint8Array(0);
+    this.#rest = nothing;
     const body = new Uint8Array(greetingLength);
     body.set(this.#life);
     body.set(this.#theirLife, lifeLength);
     writeU48(body, 2 * lifeLength, this.#received);
-    this.#outgoing = [message(kinds.greeting, body)];
+    this.#unsay();
+    this.#outgoing.push({ kind: kinds.greeting, body });
   }
 
   disconnected(): void {
     this.#connected = false;
     this.#met = false;
-    this.#outgoing = [];
+    this.#unsay();
   }
 
-  /** What is to be written next; undefined: nothing. */
-  take(): Uint8Array | undefined {
-    if (!this.#connected) return undefined;
+  /** Writes what is to be said next, as much as fits; returns how many bytes that is. */
+  take(into: Uint8Array): number {
+    if (!this.#connected) return 0;
     if (this.#met && this.#received !== this.#receivedTold) {
       this.#receivedTold = this.#received;
       const body = new Uint8Array(6);
       writeU48(body, 0, this.#received);
-      this.#outgoing.push(message(kinds.had, body));
+      this.#outgoing.push({ kind: kinds.had, body });
     }
-    if (this.#outgoing.length === 0) return undefined;
-    const bytes = this.#outgoing.length === 1 ? this.#outgoing[0] : Buffer.concat(this.#outgoing);
-    this.#outgoing = [];
-    return bytes;
+    let length = this.#finish(into, 0);
+    for (; length + headerLength <= into.length; this.#outgoingFirst++) {
+      const message = this.#outgoing[this.#outgoingFirst];
+      if (message === undefined) break;
+      const { kind, body } = message;
+      // Cut only where it fits nowhere: whole ones are read where they arrive.
+      if (length > 0 && length + headerLength + body.length > into.length) break;
+      writeU32(into, length, body.length);
+      into[length + 4] = kind;
+      this.#unfinished = body;
+      length = this.#finish(into, length + headerLength);
+    }
+    if (this.#outgoingFirst > 256 || this.#outgoingFirst === this.#outgoing.length) {
+      this.#outgoing = this.#outgoing.slice(this.#outgoingFirst);
+      this.#outgoingFirst = 0;
+    }
+    return length;
   }
 
   /** Bytes of the connection, in order. False: this is not our protocol. */
   receive(bytes: Uint8Array): boolean {
     const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    let offset = 0;
-    while (all.length - offset >= headerLength) {
-      const length = readU32(all, offset);
-      if (length > bodyBytesMax) return false;
-      const start = offset + headerLength;
-      if (all.length < start + length) break;
-      if (!this.#take(all[offset + 4] ?? 0, Uint8Array.from(all.subarray(start, start + length))))
-        return false;
+    let begin = 0;
+    while (begin < all.length) {
+      const end = this.#endOfMessages(all, begin);
+      if (end === begin) break;
+      const good = this.#giveOut(all, begin, end);
       // Whoever heard that may have given the connection up.
-      if (!this.#connected) return true;
-      offset = start + length;
+      if (!good || !this.#connected) return good;
+      begin = end;
     }
-    this.#rest = Uint8Array.from(all.subarray(offset));
+    if (all.length - begin >= headerLength && readU32(all, begin) > bodyBytesMax) return false;
+    this.#rest = begin === all.length ? nothing : Uint8Array.from(all.subarray(begin));
+    return true;
+  }
+
+  /** Of what arrived, as far as it is whole: the first one, or all messages from there on. */
+  #endOfMessages(all: Uint8Array, begin: number): number {
+    let end = begin;
+    while (all.length - end >= headerLength) {
+      const next = end + headerLength + readU32(all, end);
+      const isMessage = this.#met && (all[end + 4] ?? 0) >= firstMessage;
+      if (next > all.length || (!isMessage && end > begin)) break;
+      end = next;
+      if (!isMessage) break;
+    }
+    return end;
+  }
+
+  /** A greeting, note or the like; or messages, which are had before anybody is busy with them. */
+  #giveOut(all: Uint8Array, begin: number, end: number): boolean {
+    const kind = all[begin + 4] ?? 0;
+    if (!this.#met || kind < firstMessage) return this.#take(kind, all.subarray(begin + headerLength, end));
+    const life = this.#life;
+    for (let at = begin; at < end; at += headerLength + readU32(all, at)) this.#received++;
+    this.#events.flush();
+    for (let at = begin; at < end; ) {
+      // They count for the other side, also when the connection is gone by now; not when it was forgotten.
+      if (this.#life !== life) break;
+      const next = at + headerLength + readU32(all, at);
+      this.#events.message(all[at + 4] ?? 0, all.subarray(at + headerLength, next));
+      at = next;
+    }
     return true;
   }
 
@@ -152,11 +206,8 @@ export class Exchange {
     if (kind === kinds.greeting) return !this.#met && this.#greeted(body);
     if (!this.#met) return false;
     if (kind === kinds.had) return body.length === 6 && this.#hadBy(readU48(body, 0));
-    if (kind >= firstMessage) {
-      this.#received++;
-      this.#events.message(kind, body);
-    } else if (kind >= firstNote) this.#events.note(kind, body);
-    else return false;
+    if (kind < firstNote) return false;
+    this.#events.note(kind, body);
     return true;
   }
 
@@ -170,7 +221,7 @@ export class Exchange {
     this.#met = true;
     if (known) {
       this.#hadBy(received);
-      this.#outgoing.push(...this.#kept.slice(this.#keptFirst));
+      for (const message of this.#kept.slice(this.#keptFirst)) this.#outgoing.push(message);
     } else this.#begin(Uint8Array.from(life));
     this.#events.met(!known);
     return true;
@@ -179,8 +230,8 @@ export class Exchange {
   #hadBy(count: number): boolean {
     if (count < this.#had || count > this.#sent) return false;
     for (; this.#had < count; this.#had++) {
-      this.#keptBytes -= this.#kept[this.#keptFirst]?.length ?? 0;
-      this.#keptFirst++;
+      const message = this.#kept[this.#keptFirst++];
+      if (message !== undefined) this.#keptBytes -= headerLength + message.body.length;
     }
     if (this.#keptFirst >= 1024 || this.#keptFirst === this.#kept.length) {
       this.#kept = this.#kept.slice(this.#keptFirst);
@@ -188,6 +239,20 @@ export class Exchange {
     }
     this.#events.had(count);
     return true;
+  }
+
+  /** Writes on with the message that was begun, at `at`; returns where that ends. */
+  #finish(into: Uint8Array, at: number): number {
+    const part = this.#unfinished.subarray(0, into.length - at);
+    into.set(part, at);
+    this.#unfinished = this.#unfinished.subarray(part.length);
+    return at + part.length;
+  }
+
+  #unsay(): void {
+    this.#outgoing = [];
+    this.#outgoingFirst = 0;
+    this.#unfinished = nothing;
   }
 
   #begin(theirLife: Uint8Array): void {
@@ -200,14 +265,6 @@ export class Exchange {
     this.#keptFirst = 0;
     this.#keptBytes = 0;
   }
-}
-
-function message(kind: number, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(headerLength + body.length);
-  writeU32(bytes, 0, body.length);
-  bytes[4] = kind;
-  bytes.set(body, headerLength);
-  return bytes;
 }
 
 function same(one: Uint8Array, other: Uint8Array): boolean {

@@ -3,8 +3,8 @@ import { monotonicUs } from '../linux/clock.ts';
 import { setTimestampClock, timestampClock } from '../linux/tcp-repair.ts';
 import type { SocketPlan } from '../sessions/handshake.ts';
 import type { SharedOutput } from '../sessions/output.ts';
-import type { Packet } from '../sessions/packet.ts';
-import { type Progress, ReplicaInput } from '../sessions/replica.ts';
+import { bareOf, type Packet } from '../sessions/packet.ts';
+import { type Progress, ReplicaInput, type Step } from '../sessions/replica.ts';
 import { add, distance, isAfter, latest } from '../sessions/sequence.ts';
 import { decodeTcpOptions } from '../wire/tcp-options.ts';
 import type { Session } from './session.ts';
@@ -16,7 +16,7 @@ export class ReplicaFlow {
   readonly session: SharedSession;
   readonly input: ReplicaInput;
   readonly plan: SocketPlan;
-  /** The last packet from the client: where and how it is reached. */
+  /** The last packet from the client, bare: where and how it is reached. */
   last: Packet;
   /** When that was, CLOCK_MONOTONIC; 0: not since this machine has the connection. */
   heardUs = 0;
@@ -31,12 +31,14 @@ export class ReplicaFlow {
   isUnpoked = false;
   /** What is to be done before a packet may drive it. */
   #preparation: (() => void) | undefined;
+  /** What the socket said last: it is as far at least. */
+  #known: Progress | undefined;
 
   constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number) {
     this.plan = plan;
     this.session = session;
     this.input = new ReplicaInput(bytesMax, plan.windowScale?.theirs);
-    this.last = first;
+    this.last = bareOf(first);
     this.#echo = plan.timestamp;
   }
 
@@ -53,7 +55,7 @@ export class ReplicaFlow {
 
   /** False: no room, the connection is lost. */
   arrive(packet: Packet): boolean {
-    this.last = packet;
+    this.last = bareOf(packet);
     this.#isClockKept = false;
     if (this.#echo !== undefined) {
       const options = decodeTcpOptions(packet.segment.options);
@@ -63,16 +65,24 @@ export class ReplicaFlow {
     return this.input.arrive(packet);
   }
 
+  /** What the kernel may have next. The socket is asked only where it matters how far it is: that is a call for each. */
+  next(): Step | undefined {
+    const { input } = this;
+    if (this.#known !== undefined && input.passes(this.#known)) return input.next(this.#known);
+    return input.waiting > 0 || input.incomplete ? input.next(this.progress()) : undefined;
+  }
+
   progress(): Progress {
     const { sent, acknowledged, received, unsent } = this.session.socket.facts();
     const { sendSequence, receiveSequence } = this.plan;
     const farewell = this.session.finishing && unsent === 0 ? 1 : 0;
     const unacknowledged = add(sendSequence, acknowledged);
-    return {
+    this.#known = {
       sendNext: latest(add(sendSequence, sent + farewell), unacknowledged),
       sendUnacknowledged: unacknowledged,
       receiveNext: add(receiveSequence, received),
     };
+    return this.#known;
   }
 
   /** How much of the output the client has, as its newest packet says, bytes. */

@@ -85,6 +85,7 @@ export class Machine {
       deliver: (frame) => this.#deliver(frame),
       stray: (frame) => this.#arrive(frame),
       mirrored: (frame) => this.#mirrored(frame),
+      settle: () => this.#replicas.settle(),
       output: (word) => this.#hearOfOutput(word),
       hold: (flows) => {
         this.#config.feed?.mirrorTo((entry) => this.#partner.sayOutput({ kind: 'fed', entry }));
@@ -374,16 +375,13 @@ export class Machine {
     this.#partner.flush();
   }
 
-  #arrive(view: Uint8Array): void {
-    const peeked = decodePacket(view);
-    // The kernel says things of its own into the device; what is no packet of the service is nobody's.
-    if (!peeked.ok || peeked.value.destination.port !== this.#config.port) return;
-    const frame = Uint8Array.from(view);
-    if (!this.#speaks) return this.#early.keep(frame);
-    const { flow, segment } = peeked.value;
-    const isFirst = (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
+  #arrive(frame: Uint8Array): void {
     const packet = decodePacket(frame);
-    if (!packet.ok) return;
+    // The kernel says things of its own into the device; what is no packet of the service is nobody's.
+    if (!packet.ok || packet.value.destination.port !== this.#config.port) return;
+    if (!this.#speaks) return this.#early.keep(frame);
+    const { flow, segment } = packet.value;
+    const isFirst = (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
     if (isFirst || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
     if (!isFirst && !this.#knows(flow)) return this.#wire.refuse(packet.value);
     if (isFirst) this.#ended.delete(flow);

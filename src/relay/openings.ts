@@ -4,7 +4,7 @@
  */
 import { monotonicUs } from '../linux/clock.ts';
 import { Handshake, type SocketPlan } from '../sessions/handshake.ts';
-import type { Packet } from '../sessions/packet.ts';
+import { bareOf, type Packet } from '../sessions/packet.ts';
 import { tcpFlag } from '../wire/tcp.ts';
 
 export interface Opening {
@@ -13,7 +13,7 @@ export interface Opening {
   readonly sinceUs: number;
 }
 
-/** How a connection began: the plan of its socket, and the packet that completed it. */
+/** How a connection began: the plan of its socket, and the packet that completed it, bare. */
 export interface Beginning {
   readonly plan: SocketPlan;
   readonly packet: Packet;
@@ -39,12 +39,12 @@ export class Openings {
     const plan = opening?.handshake.complete(packet, { windowScale, sack: true, timestamps: true });
     if (plan === undefined) return;
     this.#openings.delete(flow);
-    this.#beginnings.set(flow, { plan, packet });
+    this.#beginnings.set(flow, { plan, packet: bareOf(packet) });
   }
 
   begin(flow: string, syn: Packet): void {
     this.#openings.delete(flow);
-    const handshake = Handshake.begin(syn);
+    const handshake = Handshake.begin(bareOf(syn));
     if (handshake === undefined) return;
     this.#openings.set(flow, { handshake, sinceUs: monotonicUs() });
     if (this.#openings.size <= openingsMax) return;

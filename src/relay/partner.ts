@@ -31,8 +31,9 @@ export interface PartnerEvents {
   stray(frame: Uint8Array): void;
   /** Active: the packet may reach the kernel. */
   deliver(frame: Uint8Array): void;
-  /** Standby: a packet that the active had, and what it is about to say. */
+  /** Standby: a packet that the active had, a view that is valid until `settle`; and what it is about to say. */
   mirrored(frame: Uint8Array): void;
+  settle(): void;
   output(word: OutputWord): void;
   /** Active: there is a standby, which has these connections, and said so many bytes on each when it led. */
   hold(flows: ReadonlyMap<string, number>): void;
@@ -87,12 +88,18 @@ export class Partner {
           this.#commitments.had(count);
         },
         note: (kind, body) => this.#note(kind, body),
+        flush: () => this.flush(),
       },
       events.draw,
     );
     this.#peering = new Peering(config.peering, readiness, {
       connected: () => this.#exchange.connected(),
-      received: (bytes) => this.#exchange.receive(bytes),
+      produce: (into) => this.#exchange.take(into),
+      received: (bytes) => {
+        const good = this.#exchange.receive(bytes);
+        events.settle();
+        return good;
+      },
       disconnected: () => this.#disconnected(),
     });
     this.#commits = new Commits({
@@ -165,8 +172,6 @@ export class Partner {
   }
 
   flush(): void {
-    const bytes = this.#exchange.take();
-    if (bytes !== undefined) this.#peering.send(bytes);
     this.#peering.flush();
   }
 
@@ -362,7 +367,7 @@ export class Partner {
   #defer(kind: number, body: Uint8Array): void {
     this.#deferredBytes += body.length;
     if (this.#deferredBytes <= this.#config.bytesMax) {
-      this.#deferred.push({ kind, body });
+      this.#deferred.push({ kind, body: Uint8Array.from(body) });
       return;
     }
     // Both serve; what it mirrors is of no use any more.

@@ -26,7 +26,9 @@ export interface PeeringConfig {
 
 export interface PeeringEvents {
   connected(): void;
-  /** False: what came is not our protocol. */
+  /** What is to be sent: fills bytes, and says how many. */
+  produce(into: Uint8Array): number;
+  /** False: what came is not our protocol. The bytes are a view. */
   received(bytes: Uint8Array): boolean;
   disconnected(): void;
 }
@@ -77,20 +79,16 @@ export class Peering {
     return this.#tally.read();
   }
 
-  send(bytes: Uint8Array): void {
-    this.#current?.send(bytes);
-  }
-
   /** Reads what has arrived by now. */
   receive(): void {
     if (this.#current !== undefined) this.#read(this.#current);
   }
 
-  /** Writes what is queued. */
+  /** Writes what there is. */
   flush(): void {
     const connection = this.#current;
     if (connection === undefined) return;
-    if (!connection.flush()) this.drop();
+    if (!connection.flush((into) => this.#events.produce(into))) this.drop();
     else this.#readiness.change(connection.fd, connection.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 

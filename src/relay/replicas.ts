@@ -76,6 +76,8 @@ export class Replicas {
   readonly #stalled = new Set<ReplicaFlow>();
   /** To be turned to when there is time, in this order: all of them at once would make every packet wait. */
   readonly #unattended = new Set<ReplicaFlow>();
+  /** Flows whose packets nobody has looked at. */
+  readonly #fresh = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
   #leads = false;
   #windowScale = 0;
@@ -156,7 +158,10 @@ export class Replicas {
     this.#windowScale = windowScale;
   }
 
-  /** A packet, mirrored or (`own`) from the network. False: it belongs to no connection known here. */
+  /**
+   * A packet, mirrored or (`own`) from the network; its frame may be a view, valid until `settle`. False: it belongs to no
+   * connection known here.
+   */
   arrive(packet: Packet, own: boolean): boolean {
     const { flags } = packet.segment;
     if ((flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn) return this.#begin(packet, own);
@@ -164,9 +169,18 @@ export class Replicas {
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;
     flow.heardUs = this.#nowUs;
-    if (flow.arrive(packet)) this.#advance(flow);
+    if (flow.arrive(packet)) this.#fresh.add(flow);
     else this.#lose(flow, 'lost');
     return true;
+  }
+
+  /** What has arrived goes to the kernel, many packets at a time. */
+  settle(): void {
+    for (const flow of this.#fresh) {
+      this.#fresh.delete(flow);
+      this.#advance(flow);
+      flow.input.keep();
+    }
   }
 
   /** What the active is about to say on a connection. */
@@ -304,6 +318,7 @@ export class Replicas {
 
   /** What is due without a packet. */
   turn(): void {
+    this.settle();
     const nowUs = monotonicUs();
     this.#nowUs = nowUs;
     if (nowUs >= this.#sweepAtUs) {
@@ -378,7 +393,7 @@ export class Replicas {
     const { session, input } = flow;
     do {
       for (;;) {
-        const step = input.next(flow.progress());
+        const step = flow.next();
         if (step === undefined) break;
         this.#options.inject(step.frame);
       }
@@ -442,6 +457,7 @@ export class Replicas {
     this.#flows.delete(flow.session.flow);
     this.#stalled.delete(flow);
     this.#unattended.delete(flow);
+    this.#fresh.delete(flow);
   }
 }
 

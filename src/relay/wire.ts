@@ -25,6 +25,8 @@ export interface WireConfig {
 
 const frameBytesMax = offloadHeaderLength + 14 + 65_575;
 const framesPerTurn = 64;
+/** Frames lie one behind the other in blocks of so many bytes: they come and go in this order. */
+const blockBytes = 1 << 20;
 
 export class ServiceWire {
   readonly #gate: Tun;
@@ -33,7 +35,8 @@ export class ServiceWire {
   readonly mac: MacAddress;
   readonly #voice: PacketSocket;
   readonly #diversion: Diversion;
-  readonly #frame = Buffer.alloc(frameBytesMax);
+  #block = Buffer.allocUnsafeSlow(blockBytes);
+  #blockUsed = 0;
   #refused = 0;
 
   /** In force on return, with everything that leaves swallowed. Throws OperationError. */
@@ -58,12 +61,21 @@ export class ServiceWire {
     return this.#refused;
   }
 
-  /** Hands over some of what has arrived. A frame is a view, valid during the call. */
+  /**
+   * Hands over some of what has arrived. A frame is the receiver's, and shares a block of memory with those around it: for a
+   * long time only copies are to be kept.
+   */
   receive(each: (frame: Uint8Array) => void): void {
     for (let turn = 0; turn < framesPerTurn; turn++) {
-      const length = this.#gate.read(this.#frame);
+      if (blockBytes - this.#blockUsed < frameBytesMax) {
+        this.#block = Buffer.allocUnsafeSlow(blockBytes);
+        this.#blockUsed = 0;
+      }
+      const room = this.#block.subarray(this.#blockUsed);
+      const length = this.#gate.read(room);
       if (length < 0) return;
-      each(this.#frame.subarray(0, length));
+      this.#blockUsed += length;
+      each(room.subarray(0, length));
     }
   }
 

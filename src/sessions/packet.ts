@@ -14,6 +14,7 @@ import { decodeTcp, encodeTcp, type TcpReason, type TcpSegment, tcpFlag } from '
  * checksum is still open and into which segments the frame is to be cut. All zero: a plain frame, complete.
  */
 export const offloadHeaderLength = 10;
+const nothing = new Uint8Array(0);
 
 /** One end of a connection. */
 export interface Endpoint {
@@ -67,6 +68,20 @@ export function decodePacket(frame: Uint8Array): Decoded<Packet, PacketReason> {
     end: endOf(segment),
     frame,
   });
+}
+
+/** The same packet in bytes of its own, for who keeps one whose frame is a view. */
+export function ownPacket(packet: Packet): Packet {
+  const own = decodePacket(Uint8Array.from(packet.frame));
+  if (!own.ok) throw new RangeError(`a packet is none any more: ${own.reason}`);
+  return own.value;
+}
+
+/** Where a packet came from and how far it reaches, without what it carries; in bytes of its own. */
+export function bareOf(packet: Packet): Packet {
+  const { segment } = packet;
+  const bare = { ...segment, options: Uint8Array.from(segment.options), payload: nothing };
+  return { ...packet, segment: bare, frame: nothing };
 }
 
 /** A connection seen from its client: requests have this key, answers the one with the ends exchanged. */

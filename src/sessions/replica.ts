@@ -7,7 +7,7 @@
  */
 
 import { tcpFlag } from '../wire/tcp.ts';
-import { acknowledgmentOnly, type Packet } from './packet.ts';
+import { acknowledgmentOnly, ownPacket, type Packet } from './packet.ts';
 import { distance, isAfter } from './sequence.ts';
 
 /** What the replica's socket says of itself, as sequence numbers. */
@@ -27,13 +27,23 @@ export interface Step {
   readonly partial: boolean;
 }
 
+/** A packet that is not over; its frame may be a view of what somebody else will use again. */
+interface Held {
+  packet: Packet;
+  over: boolean;
+}
+
 export class ReplicaInput {
   readonly #bytesMax: number;
   readonly #windowScale: number;
-  #waiting: Packet[] = [];
+  #waiting: Held[] = [];
   #first = 0;
   /** Given to the kernel, not known to have been taken. In order of arrival. */
-  #unconfirmed: Packet[] = [];
+  #unconfirmed: Held[] = [];
+  /** Of these, the ones that came since `keep`. */
+  #borrowed: Held[] = [];
+  /** What was confirmed last. */
+  #confirmedTo: number | undefined;
   #bytes = 0;
   #partials = 0;
   #repeats = 0;
@@ -63,25 +73,43 @@ export class ReplicaInput {
     return this.#unconfirmed.length > 0;
   }
 
-  /** False when there is no room: then this replica has lost its connection, and says so. */
+  /**
+   * False when there is no room: then this replica has lost its connection, and says so. The packet's bytes may be a view that
+   * is valid until `keep`.
+   */
   arrive(packet: Packet): boolean {
     if (this.#bytes + packet.frame.length > this.#bytesMax) return false;
-    this.#waiting.push(packet);
+    const held = { packet, over: false };
+    this.#waiting.push(held);
+    this.#borrowed.push(held);
     this.#bytes += packet.frame.length;
     return true;
+  }
+
+  /** What is not over gets bytes of its own. */
+  keep(): void {
+    for (const held of this.#borrowed) if (!held.over) held.packet = ownPacket(held.packet);
+    this.#borrowed = [];
+  }
+
+  /** The next packet may be given to a socket that has come at least so far. */
+  passes({ sendNext }: Progress): boolean {
+    const segment = this.#waiting[this.#first]?.packet.segment;
+    if (segment === undefined) return false;
+    return (segment.flags & tcpFlag.ack) === 0 || !isAfter(segment.acknowledgment, sendNext);
   }
 
   /** The next thing to do, or undefined while the socket must get further first. */
   next(progress: Progress): Step | undefined {
     this.#confirm(progress.receiveNext);
-    const packet = this.#waiting[this.#first];
-    if (packet === undefined) return undefined;
-    const { flags, acknowledgment } = packet.segment;
-    if ((flags & tcpFlag.ack) !== 0 && isAfter(acknowledgment, progress.sendNext)) {
+    const held = this.#waiting[this.#first];
+    if (held === undefined) return undefined;
+    const { packet } = held;
+    if (!this.passes(progress)) {
       if (!isAfter(progress.sendNext, progress.sendUnacknowledged)) return undefined;
       this.#partials++;
       // Not younger than what the kernel may have to take again: its timestamp would make that look old (RFC 7323 §5).
-      const model = this.#unconfirmed[0] ?? packet;
+      const model = this.#unconfirmed[0]?.packet ?? packet;
       const window = this.#windowOf(packet, progress.sendNext);
       return {
         frame: acknowledgmentOnly(model, progress.receiveNext, progress.sendNext, window),
@@ -93,8 +121,8 @@ export class ReplicaInput {
       this.#waiting = this.#waiting.slice(this.#first);
       this.#first = 0;
     }
-    if (isAfter(packet.end, progress.receiveNext)) this.#unconfirmed.push(packet);
-    else this.#bytes -= packet.frame.length;
+    if (isAfter(packet.end, progress.receiveNext)) this.#unconfirmed.push(held);
+    else this.#end(held);
     return { frame: packet.frame, partial: false };
   }
 
@@ -102,7 +130,8 @@ export class ReplicaInput {
   repeat({ receiveNext }: Progress): readonly Uint8Array[] {
     this.#confirm(receiveNext);
     this.#repeats += this.#unconfirmed.length;
-    return [...this.#unconfirmed]
+    return this.#unconfirmed
+      .map(({ packet }) => packet)
       .sort((one, other) => distance(other.segment.sequence, one.segment.sequence))
       .map((packet) => packet.frame);
   }
@@ -117,12 +146,16 @@ export class ReplicaInput {
   }
 
   #confirm(receiveNext: number): void {
-    if (this.#unconfirmed.length === 0) return;
-    const kept = this.#unconfirmed.filter((packet) => isAfter(packet.end, receiveNext));
-    if (kept.length === this.#unconfirmed.length) return;
-    for (const packet of this.#unconfirmed) {
-      if (!isAfter(packet.end, receiveNext)) this.#bytes -= packet.frame.length;
-    }
-    this.#unconfirmed = kept;
+    if (this.#unconfirmed.length === 0 || receiveNext === this.#confirmedTo) return;
+    this.#confirmedTo = receiveNext;
+    const over = this.#unconfirmed.filter(({ packet }) => !isAfter(packet.end, receiveNext));
+    if (over.length === 0) return;
+    for (const held of over) this.#end(held);
+    this.#unconfirmed = this.#unconfirmed.filter((held) => !held.over);
+  }
+
+  #end(held: Held): void {
+    held.over = true;
+    this.#bytes -= held.packet.frame.length;
   }
 }
