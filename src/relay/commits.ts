@@ -55,7 +55,12 @@ export class Commits {
     return this.#latency;
   }
 
-  /** A packet from the network; it is ours from now on. */
+  /** The first of the packets that wait. */
+  get oldest(): Uint8Array | undefined {
+    return this.#gate.oldest;
+  }
+
+  /** A packet from the network; it stays what it is while it waits. */
   arrive(frame: Uint8Array, nowUs: number): void {
     this.#gate.arrive(frame);
     this.#act(nowUs);

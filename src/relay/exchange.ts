@@ -87,6 +87,15 @@ export class Exchange {
     return this.#keptBytes;
   }
 
+  /** Of the messages of this kind that the other side does not have yet, the first. */
+  oldest(kind: number): Uint8Array | undefined {
+    for (let index = this.#keptFirst; index < this.#kept.length; index++) {
+      const message = this.#kept[index];
+      if (message?.kind === kind) return message.body;
+    }
+    return undefined;
+  }
+
   /** Sends a message, or keeps it until there is a connection. Returns its number, from 1. The bytes are kept as they are. */
   send(kind: number, body: Uint8Array): number {
     const message = { kind, body };

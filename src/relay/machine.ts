@@ -371,7 +371,9 @@ export class Machine {
 
   /** Frames that the diversion took off the LAN. */
   #arriving(): void {
-    this.#wire.receive((frame) => this.#arrive(frame));
+    // Those of older frames that are only looked at are looked at before their memory is used again.
+    this.#replicas.settle();
+    this.#wire.receive(this.#partner.oldest, (frame) => this.#arrive(frame));
     this.#partner.flush();
   }
 

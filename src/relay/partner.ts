@@ -193,7 +193,16 @@ export class Partner {
     return this.#exchange.send(channelKind.output, encodeOutputWord(word));
   }
 
-  /** Active: a packet from the network; `begins`: the connection whose SYN it is. */
+  /** The oldest packets that wait for the other machine: to be delivered, and to be had. */
+  get oldest(): readonly Uint8Array[] {
+    return [this.#commits.oldest, this.#exchange.oldest(channelKind.packet)].filter(
+      (frame) => frame !== undefined,
+    );
+  }
+
+  /**
+   * Active: a packet from the network, which stays what it is while it waits (`oldest`); `begins`: the connection whose SYN it is.
+   */
   arrive(frame: Uint8Array, begins: string | undefined, nowUs: number): void {
     this.#nowUs = nowUs;
     if (begins !== undefined && this.#commits.mode !== 'alone') this.agreements.begun(begins);

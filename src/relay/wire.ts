@@ -9,6 +9,7 @@ import type { Tun } from '../linux/tun.ts';
 import { offloadHeaderLength, type Packet } from '../sessions/packet.ts';
 import { refusalFrame } from '../sessions/refusal.ts';
 import { type IpAddress, type MacAddress, writeMac } from '../wire/address.ts';
+import { FrameBlocks } from './blocks.ts';
 import { openGate } from './devices.ts';
 
 export interface WireConfig {
@@ -25,8 +26,6 @@ export interface WireConfig {
 
 const frameBytesMax = offloadHeaderLength + 14 + 65_575;
 const framesPerTurn = 64;
-/** Frames lie one behind the other in blocks of so many bytes: they come and go in this order. */
-const blockBytes = 1 << 20;
 
 export class ServiceWire {
   readonly #gate: Tun;
@@ -35,8 +34,7 @@ export class ServiceWire {
   readonly mac: MacAddress;
   readonly #voice: PacketSocket;
   readonly #diversion: Diversion;
-  #block = Buffer.allocUnsafeSlow(blockBytes);
-  #blockUsed = 0;
+  readonly #blocks = new FrameBlocks(frameBytesMax);
   #refused = 0;
 
   /** In force on return, with everything that leaves swallowed. Throws OperationError. */
@@ -62,20 +60,15 @@ export class ServiceWire {
   }
 
   /**
-   * Hands over some of what has arrived. A frame is the receiver's, and shares a block of memory with those around it: for a
-   * long time only copies are to be kept.
+   * Hands over some of what has arrived. Frames stay what they are while they are needed, as the next call says: `oldest` of
+   * all that anybody still has, in the order in which they came.
    */
-  receive(each: (frame: Uint8Array) => void): void {
+  receive(oldest: readonly Uint8Array[], each: (frame: Uint8Array) => void): void {
+    this.#blocks.release(oldest);
     for (let turn = 0; turn < framesPerTurn; turn++) {
-      if (blockBytes - this.#blockUsed < frameBytesMax) {
-        this.#block = Buffer.allocUnsafeSlow(blockBytes);
-        this.#blockUsed = 0;
-      }
-      const room = this.#block.subarray(this.#blockUsed);
-      const length = this.#gate.read(room);
+      const length = this.#gate.read(this.#blocks.room());
       if (length < 0) return;
-      this.#blockUsed += length;
-      each(room.subarray(0, length));
+      each(this.#blocks.keep(length));
     }
   }
 

@@ -53,7 +53,12 @@ export class Gate {
     return { committed: this.#issued, delivered: this.#delivered, dropped: this.#dropped };
   }
 
-  /** A packet from the network. The bytes are the gate's from now on. */
+  /** The first of the packets that wait. */
+  get oldest(): Uint8Array | undefined {
+    return this.#held[this.#gone];
+  }
+
+  /** A packet from the network. The bytes stay what they are while it waits. */
   arrive(frame: Uint8Array): void {
     if (this.#mode === 'alone') return this.#deliver(frame);
     if (this.#mode === 'follow') {

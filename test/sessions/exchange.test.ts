@@ -13,6 +13,8 @@ class End {
   readonly met: boolean[] = [];
   had = 0;
   exchange: Exchange;
+  /** What is done when messages are here and not heard yet. */
+  flush: () => void = () => undefined;
 
   constructor() {
     this.exchange = this.#fresh();
@@ -39,7 +41,7 @@ class End {
           this.had = count;
         },
         note: () => undefined,
-        flush: () => undefined,
+        flush: () => this.flush(),
       },
       (length) => randomBytes(length),
     );
@@ -152,6 +154,28 @@ test('one that was started anew, or was forgotten, begins anew with the other', 
     line.connect();
     line.settle();
   }
+});
+
+test('messages are had before they are heard, and heard when the connection breaks meanwhile', () => {
+  const ends = [new End(), new End()] as const;
+  const line = new Line(ends);
+  line.connect();
+  line.settle();
+  const [from, to] = ends;
+  const heardBefore: number[] = [];
+  to.flush = () => {
+    heardBefore.push(to.heard.length);
+    line.carry(1, 1e9);
+    if (from.had === 3) line.break();
+  };
+  for (const value of [1, 2, 3, 4]) from.exchange.send(kind, number(value));
+  line.carry(0, 9);
+  assert.deepEqual([heardBefore, from.had], [[0], 1]);
+  line.carry(0, 18);
+  assert.deepEqual([heardBefore, from.had, to.heard], [[0, 1], 3, [1, 2, 3]]);
+  line.connect();
+  line.settle();
+  assert.deepEqual([from.had, to.heard], [4, [1, 2, 3, 4]]);
 });
 
 test('no bytes make it throw, and what is not its protocol is refused', () => {
