@@ -41,6 +41,8 @@ class Backend implements Program {
   /** What the descriptor is watched for. */
   #events = 0;
   #watched = false;
+  /** The server has said nothing since it was asked: it is not asked again before it can be read. */
+  #silent = false;
   #closed = false;
   finished = false;
   failed = false;
@@ -72,14 +74,16 @@ class Backend implements Program {
   }
 
   produce(max: number): Uint8Array {
-    if (this.finished || this.failed || this.#closed) return nothing;
+    if (this.finished || this.failed || this.#closed || this.#silent) return nothing;
     const count = this.#socket.read(read.subarray(0, max));
     if (count > 0) return Uint8Array.from(read.subarray(0, count));
     if (count === 0) {
       this.finished = !this.#reset;
       this.failed = this.#reset;
-    } else if (count === -EAGAIN || count === -EINTR) this.#want(EPOLLIN);
-    else this.failed = true;
+    } else if (count === -EAGAIN || count === -EINTR) {
+      this.#silent = true;
+      this.#want(EPOLLIN);
+    } else this.failed = true;
     return nothing;
   }
 
@@ -109,6 +113,7 @@ class Backend implements Program {
   /** The server takes no more. What it said before, or why it broke down, is found by reading. */
   #refused(errno: number): void {
     this.#deaf = true;
+    this.#silent = false;
     this.#unsent = [];
     this.#unsentBytes = 0;
     this.#reset = errno !== EPIPE && errno !== ENOTCONN;
@@ -129,6 +134,7 @@ class Backend implements Program {
   /** Asked once, answered once: who still wants something asks again. */
   #ready(): void {
     this.#events = 0;
+    this.#silent = false;
     this.#watch();
     this.#send();
     this.#site.wake();

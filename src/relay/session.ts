@@ -8,11 +8,13 @@ import type { Output } from '../sessions/output.ts';
 import type { FlowKey } from '../sessions/packet.ts';
 import type { Program } from './program.ts';
 
+/** What a client says at a time, as several of its packets wait when much is said. */
+const inputBytes = 1 << 18;
 /** What a program says at a time, and what of it waits at most for the other machine and the client, bytes. */
 const chunkBytes = 1 << 16;
 const waitingBytesMax = 1 << 18;
-const readsPerTurn = 16;
-const input = Buffer.alloc(chunkBytes);
+const readsPerTurn = 4;
+const input = Buffer.alloc(inputBytes);
 
 export class Session<Kind extends Output = Output> {
   readonly flow: FlowKey;
@@ -68,7 +70,7 @@ export class Session<Kind extends Output = Output> {
   pump(): boolean {
     let moved = this.#write();
     for (let turn = 0; turn < readsPerTurn && this.reading; turn++) {
-      const count = this.socket.read(input.subarray(0, Math.min(this.#program.appetite, chunkBytes)));
+      const count = this.socket.read(input.subarray(0, Math.min(this.#program.appetite, inputBytes)));
       if (count === -EAGAIN || count === -EINTR) break;
       moved = true;
       if (count < 0) this.#failed = true;
