@@ -1,14 +1,15 @@
 /**
  * What the relay costs while nothing fails: `node bench/relay-cost.ts [--rounds 5] [--trips 2000] [--upload 67108864]`. The same
  * server is reached directly, behind a relay that is alone, and behind one that is mirrored, in turn: round trips of 64 bytes,
- * one at a time, and an upload. Client, active and standby are namespaces around a bridge; the link is a veth pair.
+ * one at a time, and two uploads. Client, active and standby are namespaces around a bridge; the link is a veth pair. Of each
+ * round the ways are compared; the last lines are medians of that.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inNamespace, ip } from '../test/namespace.ts';
 import { Scene } from '../test/sessions/scene.ts';
 import { build, links, Process, services } from '../test/sessions/trial.ts';
-import { markdownTable } from './statistics.ts';
+import { markdownTable, spread } from './statistics.ts';
 
 inNamespace(import.meta.filename);
 build();
@@ -24,7 +25,8 @@ const { values } = parseArgs({
 interface Cost {
   readonly medianUs: number;
   readonly p99Us: number;
-  readonly uploadMBs: number;
+  readonly firstMBs: number;
+  readonly nextMBs: number;
 }
 
 const ways = ['direct', 'alone', 'mirrored'] as const;
@@ -60,13 +62,29 @@ const servers = [
   new Process('standby', 'odd-server.ts', 'standby', '0.0.0.0'),
 ];
 for (const server of servers) await server.report();
-const rows: string[][] = [];
+const costs: Readonly<Record<Way, Cost>>[] = [];
 for (let number = 1; number <= Number(values.rounds); number++) {
-  for (const way of ways) {
-    const { medianUs, p99Us, uploadMBs } = await round(way);
-    rows.push([String(number), way, String(medianUs), String(p99Us), String(uploadMBs)]);
-  }
+  const [direct, alone, mirrored] = [await round('direct'), await round('alone'), await round('mirrored')];
+  costs.push({ direct, alone, mirrored });
 }
-process.stdout.write(`${markdownTable(['round', 'way', 'median µs', 'p99 µs', 'upload MB/s'], rows)}\n`);
+const rows = costs.flatMap((cost, index) =>
+  ways.map((way) => {
+    const { medianUs, p99Us, firstMBs, nextMBs } = cost[way];
+    return [String(index + 1), way, ...[medianUs, p99Us, firstMBs, nextMBs].map(String)];
+  }),
+);
+const columns = ['round', 'way', 'median µs', 'p99 µs', 'first upload MB/s', 'next upload MB/s'];
+process.stdout.write(`${markdownTable(columns, rows)}\n`);
+/** Of what each round says, the median. */
+const pairs = (of: (cost: Readonly<Record<Way, Cost>>) => number): number =>
+  spread(costs.map(of))?.median ?? Number.NaN;
+for (const other of ['direct', 'alone'] as const) {
+  const added = pairs(({ mirrored, [other]: base }) => mirrored.medianUs - base.medianUs);
+  const first = pairs(({ mirrored, [other]: base }) => mirrored.firstMBs / base.firstMBs);
+  const next = pairs(({ mirrored, [other]: base }) => mirrored.nextMBs / base.nextMBs);
+  process.stdout.write(
+    `mirrored against ${other}: ${added} µs added; upload ${first.toFixed(2)}, next ${next.toFixed(2)}\n`,
+  );
+}
 await Promise.all(servers.map((server) => server.kill()));
 process.exit(0);
