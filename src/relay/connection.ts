@@ -20,6 +20,7 @@ export class Connection {
   readonly #conduit: Conduit;
   readonly #arrived = Buffer.allocUnsafeSlow(arrivedBytesMax);
   #arrivedBytes = 0;
+  #received = 0;
   readonly #frame = Buffer.allocUnsafeSlow(frameBytesMax);
   /** Of a frame, what was not written yet. */
   #writing: Uint8Array = nothing;
@@ -32,6 +33,11 @@ export class Connection {
 
   get fd(): number {
     return this.#socket.fd;
+  }
+
+  /** Bytes read since the beginning. */
+  get received(): number {
+    return this.#received;
   }
 
   /** There is something to write that did not fit: `flush` when the descriptor is writable. */
@@ -50,6 +56,7 @@ export class Connection {
       if (count === 0) return false;
       if (count < 0) return count === -EAGAIN || count === -EINTR;
       this.#arrivedBytes += count;
+      this.#received += count;
       if (!this.#take(piece)) return false;
       if (count < room.length) return true;
     }

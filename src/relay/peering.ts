@@ -211,6 +211,7 @@ export class Peering {
   }
 
   #read(connection: Connection): void {
+    const { received } = connection;
     const alive = connection.receive((bytes) => {
       // The first piece proves who it is: only the newest connection of the peer is good.
       if (connection !== this.#current) {
@@ -223,6 +224,9 @@ export class Peering {
       this.#proven = true;
       return this.#events.received(bytes) && connection === this.#current;
     });
+    // A long frame takes its time on a slow path.
+    if (this.#proven && connection === this.#current && connection.received > received)
+      this.#heardUs = monotonicUs();
     if (!alive) {
       if (connection === this.#current) this.drop();
       else this.#forget(connection);
