@@ -10,6 +10,8 @@ export class Farewells {
   readonly #partner: Partner;
   readonly #patienceUs: number;
   #overdue = 0;
+  /** Since when the two have been connected. */
+  #metSinceUs = Number.NEGATIVE_INFINITY;
 
   constructor(partner: Partner, patienceMs: number = patienceMsDefault) {
     this.#partner = partner;
@@ -30,6 +32,9 @@ export class Farewells {
 
   /** Connections whose replica did not come to its end in time: from here on they need no word of it. */
   giveUp(nowUs: number): readonly FlowKey[] {
+    // A replica that nobody hears says nothing of its program; the policy says how long it is waited for.
+    if (!this.#partner.met) this.#metSinceUs = nowUs;
+    if (nowUs - this.#metSinceUs < this.#patienceUs) return [];
     const { agreements } = this.#partner;
     const flows = agreements.overdue(nowUs - this.#patienceUs);
     for (const flow of flows) {
