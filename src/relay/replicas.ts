@@ -3,21 +3,18 @@
  * are mirrored, and nobody hears the answers; after a takeover they come from the network, and the same sockets speak.
  */
 import { monotonicUs } from '../linux/clock.ts';
-import { OperationError } from '../linux/errors.ts';
-import { ServiceSocket } from '../linux/service-socket.ts';
-import { openRepaired } from '../linux/tcp-repair.ts';
-import type { SocketPlan } from '../sessions/handshake.ts';
 import { type Commitment, SharedOutput } from '../sessions/output.ts';
 import type { FlowKey, Packet } from '../sessions/packet.ts';
 import { pokeFrame } from '../sessions/poke.ts';
-import { add } from '../sessions/sequence.ts';
 import type { MacAddress } from '../wire/address.ts';
 import { tcpFlag } from '../wire/tcp.ts';
+import { Attention } from './attention.ts';
 import type { Word } from './channel.ts';
 import { DoomedConnections } from './doomed.ts';
 import { ReplicaFlow, type SharedSession } from './flow.ts';
 import { type Beginning, Openings } from './openings.ts';
 import type { Programs, Site } from './program.ts';
+import { openReplica, receiveWindowOf } from './replica-socket.ts';
 import { Session } from './session.ts';
 
 export interface ReplicaOptions {
@@ -42,10 +39,6 @@ export interface ReplicaOptions {
 }
 
 const flowBytesMax = 16 << 20;
-/** As much as the active may have promised in our name. */
-const receiveWindow = { scaled: 8 << 20, plain: 65_535 } as const;
-/** How long the kernel has to take what it was given, before it is given again. */
-const repeatUs = 20_000;
 /** Connections whose kernel gave up on a silent client are found by looking. */
 const sweepUs = 1_000_000;
 /** By how much our clocks may run apart until they are compared again, ms. */
@@ -53,10 +46,6 @@ const clockMarginMs = 20;
 /** By how much the clock of the machine that goes on may be ahead of ours, ms: it was set ahead when it was not sure. */
 const otherClockMs = 40;
 const pokesEach = 6;
-/** How long packets wait for connections that are turned to without a reason of their own. */
-const sliceUs = 1000;
-/** Clients that were heard within so long before a change of role are turned to first: they may be waiting. */
-const recentUs = 1_000_000;
 
 export interface ReplicaCounts {
   readonly replicas: number;
@@ -72,10 +61,7 @@ export class Replicas {
   readonly #options: ReplicaOptions;
   readonly #openings = new Openings();
   readonly #flows = new Map<string, ReplicaFlow>();
-  /** Flows that have something to do which no packet will remind of. */
-  readonly #stalled = new Set<ReplicaFlow>();
-  /** To be turned to when there is time, in this order: all of them at once would make every packet wait. */
-  readonly #unattended = new Set<ReplicaFlow>();
+  readonly #attention = new Attention();
   /** Flows whose packets nobody has looked at. */
   readonly #fresh = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
@@ -87,7 +73,6 @@ export class Replicas {
   #repeats = 0;
   #nowUs = 0;
   #sweepAtUs = 0;
-  #repeatAtUs = 0;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -100,12 +85,12 @@ export class Replicas {
   }
 
   get stalled(): boolean {
-    return this.#stalled.size > 0;
+    return this.#attention.stalled;
   }
 
   /** There is more to do at once. */
   get busy(): boolean {
-    return this.#unattended.size > 0;
+    return this.#attention.busy;
   }
 
   get counts(): ReplicaCounts {
@@ -203,7 +188,7 @@ export class Replicas {
     const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
     this.#flows.set(session.flow, flow);
     flow.prepareBy(() => {
-      session.socket.takeAtLeast(plan.windowScale === undefined ? receiveWindow.plain : receiveWindow.scaled);
+      session.socket.takeAtLeast(receiveWindowOf(plan));
       flow.advanceClock(otherClockMs);
     });
     this.#follow(flow);
@@ -231,32 +216,17 @@ export class Replicas {
       flow.prepareBy(() => flow.session.output.lead());
       flow.isUnpoked = true;
     }
-    this.#attendAll();
+    this.#attention.addAll(this.#flows.values());
     this.#doomed.ask();
   }
 
-  /** First those that wait for something, and those that were heard just now. */
-  #attendAll(): void {
-    const sinceUs = monotonicUs() - recentUs;
-    const others: ReplicaFlow[] = [];
-    for (const flow of this.#flows.values()) {
-      const isFirst = flow.heardUs >= sinceUs || flow.session.output.waiting > 0 || this.#stalled.has(flow);
-      if (isFirst) this.#unattended.add(flow);
-      else others.push(flow);
-    }
-    for (const flow of others) this.#unattended.add(flow);
-  }
-
   #attend(): void {
-    const endUs = this.#nowUs + sliceUs;
     const frames: Uint8Array[] = [];
-    for (const flow of this.#unattended) {
-      this.#unattended.delete(flow);
+    for (const flow of this.#attention.slice(this.#nowUs)) {
       if (!this.#leads) flow.keepClock(clockMarginMs, this.#nowUs);
       this.#advance(flow);
       if (this.#leads && flow.isUnpoked) frames.push(...this.#pokes(flow));
       flow.isUnpoked = false;
-      if (monotonicUs() >= endUs) break;
     }
     if (frames.length > 0) this.#options.poke(frames);
   }
@@ -276,7 +246,7 @@ export class Replicas {
     const { session } = flow;
     session.output.follow();
     if (session.finishing) this.#say('finished', session);
-    this.#unattended.add(flow);
+    this.#attention.add(flow);
   }
 
   /** What the other machine agrees to, or what has become of it there, may let a connection go on. */
@@ -323,14 +293,12 @@ export class Replicas {
     this.#nowUs = nowUs;
     if (nowUs >= this.#sweepAtUs) {
       this.#sweepAtUs = nowUs + sweepUs;
-      if (!this.busy) for (const flow of this.#flows.values()) this.#unattended.add(flow);
+      if (!this.busy) for (const flow of this.#flows.values()) this.#attention.add(flow);
       if (this.#leads) this.#doomed.ask();
     }
     this.#attend();
-    if (this.#stalled.size === 0) return;
-    const repeats = nowUs >= this.#repeatAtUs;
-    if (repeats) this.#repeatAtUs = nowUs + repeatUs;
-    for (const flow of [...this.#stalled]) {
+    const { flows, repeats } = this.#attention.waiting(nowUs);
+    for (const flow of flows) {
       if (repeats && flow.input.incomplete)
         for (const frame of flow.input.repeat(flow.progress())) this.#options.inject(frame);
       this.#advance(flow);
@@ -356,8 +324,9 @@ export class Replicas {
     const plan = opening.handshake.complete(packet, server);
     if (plan === undefined) return undefined;
     this.#openings.forget(packet.flow);
-    const socket = this.#open(plan, opening.sinceUs);
+    const socket = openReplica(plan, opening.sinceUs);
     if (socket === undefined) {
+      this.#lost++;
       this.#options.say({ kind: 'lost', flow: packet.flow, offset: 0, digest: '' });
       return undefined;
     }
@@ -370,21 +339,6 @@ export class Replicas {
     const flow = new ReplicaFlow(plan, new Session(key, socket, program, output), packet, flowBytesMax);
     this.#flows.set(key, flow);
     return flow;
-  }
-
-  #open(plan: SocketPlan, sinceUs: number): ServiceSocket | undefined {
-    try {
-      const fd = openRepaired({
-        ...plan,
-        receiveWindow: plan.windowScale === undefined ? receiveWindow.plain : receiveWindow.scaled,
-        timestamp: clockNow(plan, sinceUs),
-      });
-      return new ServiceSocket(fd);
-    } catch (error) {
-      if (!(error instanceof OperationError)) throw error;
-      this.#lost++;
-      return undefined;
-    }
   }
 
   /** Gives the kernel what may be given, and lets the program answer, until both wait for something else. */
@@ -407,9 +361,7 @@ export class Replicas {
     if (session.output.overrun) return this.#lose(flow, 'lost');
     if (session.broken) return this.#breakDown(flow);
     if (session.over && session.socket.facts().closed) return this.#end(flow);
-    const busy = input.waiting > 0 || input.incomplete || session.blocked;
-    if (busy) this.#stalled.add(flow);
-    else this.#stalled.delete(flow);
+    this.#attention.stall(flow, input.waiting > 0 || input.incomplete || session.blocked);
   }
 
   #mayClose(session: SharedSession): boolean {
@@ -455,14 +407,7 @@ export class Replicas {
     this.#partials += flow.input.counts.partials;
     this.#repeats += flow.input.counts.repeats;
     this.#flows.delete(flow.session.flow);
-    this.#stalled.delete(flow);
-    this.#unattended.delete(flow);
+    this.#attention.forget(flow);
     this.#fresh.delete(flow);
   }
-}
-
-/** What the active's clock shows now, at most: it answered the SYN after we had it. */
-function clockNow(plan: SocketPlan, sinceUs: number): number | undefined {
-  if (plan.timestamp === undefined) return undefined;
-  return add(plan.timestamp, Math.ceil((monotonicUs() - sinceUs) / 1000) + 1);
 }
