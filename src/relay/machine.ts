@@ -11,9 +11,8 @@ import { interfaceMac } from '../linux/interfaces.ts';
 import { announcedWindowScale } from '../linux/service-socket.ts';
 import { destroyTcpSockets, forgetHandshakes } from '../linux/sockdiag.ts';
 import type { Commitment } from '../sessions/output.ts';
-import { decodePacket } from '../sessions/packet.ts';
+import { decodePacket, isFirst } from '../sessions/packet.ts';
 import { isIpv4, parseIp } from '../wire/address.ts';
-import { tcpFlag } from '../wire/tcp.ts';
 import { Accepted } from './accepted.ts';
 import { type Kept, keptMax, type Word } from './channel.ts';
 import type { OutputWord } from './commitments.ts';
@@ -83,7 +82,7 @@ export class Machine {
     this.#partner = new Partner(config.partner, this.#readiness, {
       draw: (length) => randomBytes(length),
       deliver: (frame) => this.#deliver(frame),
-      stray: (frame) => this.#arrive(frame),
+      stray: (frame) => this.#stray(frame),
       mirrored: (frame) => this.#mirrored(frame),
       settle: () => this.#replicas.settle(),
       output: (word) => this.#hearOfOutput(word),
@@ -382,12 +381,22 @@ export class Machine {
     // The kernel says things of its own into the device; what is no packet of the service is nobody's.
     if (!packet.ok || packet.value.destination.port !== this.#config.port) return;
     if (!this.#speaks) return this.#early.keep(frame);
-    const { flow, segment } = packet.value;
-    const isFirst = (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
-    if (isFirst || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
-    if (!isFirst && !this.#knows(flow)) return this.#wire.refuse(packet.value);
-    if (isFirst) this.#ended.delete(flow);
-    this.#partner.arrive(frame, isFirst ? flow : undefined, monotonicUs());
+    const { flow } = packet.value;
+    const begins = isFirst(packet.value);
+    if (begins || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
+    if (!begins && !this.#knows(flow)) return this.#wire.refuse(packet.value);
+    if (begins) this.#ended.delete(flow);
+    this.#partner.arrive(frame, begins ? flow : undefined, monotonicUs());
+  }
+
+  /**
+   * The other machine had it while it thought itself the active. Its kernel may have answered a SYN: then the connection goes on
+   * from there with what its client sends next; else the SYN comes again.
+   */
+  #stray(frame: Uint8Array): void {
+    const packet = decodePacket(frame);
+    if (!packet.ok || !isFirst(packet.value)) return this.#arrive(frame);
+    if (this.#accepted.get(packet.value.flow) === undefined) this.#replicas.arrive(packet.value, false);
   }
 
   #knows(flow: string): boolean {

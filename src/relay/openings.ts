@@ -4,8 +4,7 @@
  */
 import { monotonicUs } from '../linux/clock.ts';
 import { Handshake, type SocketPlan } from '../sessions/handshake.ts';
-import { bareOf, type Packet } from '../sessions/packet.ts';
-import { tcpFlag } from '../wire/tcp.ts';
+import { bareOf, isFirst, type Packet } from '../sessions/packet.ts';
 
 export interface Opening {
   readonly handshake: Handshake;
@@ -28,8 +27,8 @@ export class Openings {
 
   /** A packet from a client. `windowScale`: what this kernel announces, bits. */
   watch(packet: Packet, windowScale: number): void {
-    const { flow, segment } = packet;
-    if ((segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn) {
+    const { flow } = packet;
+    if (isFirst(packet)) {
       if (this.#openings.get(flow)?.handshake.repeats(packet) === true) return;
       this.#beginnings.delete(flow);
       this.begin(flow, packet);

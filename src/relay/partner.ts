@@ -3,9 +3,8 @@
  * say in goodbyes; the standby takes packets in, and asks whether it has all. Which of the two this machine is, it is told.
  */
 import type { Commitment } from '../sessions/output.ts';
-import { decodePacket } from '../sessions/packet.ts';
+import { decodePacket, isFirst } from '../sessions/packet.ts';
 import { readU48, writeU48 } from '../wire/big-endian.ts';
-import { tcpFlag } from '../wire/tcp.ts';
 import { Agreements } from './agreements.ts';
 import { channelKind, decodeWord, encodeWord, type Kept, type Word } from './channel.ts';
 import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
@@ -273,7 +272,7 @@ export class Partner {
     this.#role = undefined;
     this.#kept = [];
     this.#believesUntilUs = 0;
-    this.#dropDeferred();
+    if (!this.#leads) this.#dropDeferred();
     this.#commitments.reset();
     this.agreements.forgetAll();
     this.#events.anew();
@@ -281,10 +280,10 @@ export class Partner {
     if (this.#commits.mode === 'follow') this.#commits.alone(this.#nowUs);
     for (const frame of this.#commits.anew(this.#nowUs)) {
       const packet = decodePacket(frame);
-      const flags = packet.ok ? packet.value.segment.flags & (tcpFlag.syn | tcpFlag.ack) : 0;
-      if (packet.ok && flags === tcpFlag.syn) this.agreements.begun(packet.value.flow);
+      if (packet.ok && isFirst(packet.value)) this.agreements.begun(packet.value.flow);
     }
     this.#events.released();
+    this.#takeStrays();
   }
 
   #message(kind: number, body: Uint8Array): void {
@@ -314,7 +313,7 @@ export class Partner {
       this.#role = undefined;
       if (this.#leads && this.#config.policy === 'degrade' && this.#commits.mode !== 'alone')
         this.#giveUp('it stopped');
-      return;
+      return this.#takeStrays();
     }
     this.#role = role;
     if (role === 'active') {
@@ -325,18 +324,23 @@ export class Partner {
       this.#askAtUs = 0;
       return;
     }
+    if (this.#leads) {
+      // What was delivered without it since the takeover, it does not have.
+      this.#mirror(this.#commits.mode === 'alone' ? [] : kept);
+      return this.#takeStrays();
+    }
+    this.#dropDeferred();
+    this.#kept = kept;
+    // All that it delivered, it sent before this word.
+    this.#believesUntilUs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Active: what the other machine delivered while it thought itself the active, clients believe to be delivered. */
+  #takeStrays(): void {
     const deferred = this.#deferred;
     this.#dropDeferred();
-    if (!this.#leads) {
-      this.#kept = kept;
-      // All that it delivered, it sent before this word.
-      this.#believesUntilUs = Number.POSITIVE_INFINITY;
-    }
-    // What was delivered without it since the takeover, it does not have.
-    else {
-      this.#mirror(this.#commits.mode === 'alone' ? [] : kept);
-      for (const { kind, body } of deferred) if (kind === channelKind.packet) this.#events.stray(body);
-    }
+    if (!this.#leads) return;
+    for (const { kind, body } of deferred) if (kind === channelKind.packet) this.#events.stray(body);
   }
 
   /** The other machine is the standby: every packet waits for it, and these connections it has. */
@@ -399,6 +403,7 @@ export class Partner {
     this.#beginAnew();
     this.#events.report({ event: 'degraded', why });
     this.#events.released();
+    this.#takeStrays();
   }
 
   #beginAnew(): void {

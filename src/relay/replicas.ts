@@ -4,10 +4,9 @@
  */
 import { monotonicUs } from '../linux/clock.ts';
 import { type Commitment, SharedOutput } from '../sessions/output.ts';
-import type { FlowKey, Packet } from '../sessions/packet.ts';
+import { type FlowKey, isFirst, type Packet } from '../sessions/packet.ts';
 import { pokeFrame } from '../sessions/poke.ts';
 import type { MacAddress } from '../wire/address.ts';
-import { tcpFlag } from '../wire/tcp.ts';
 import { Attention } from './attention.ts';
 import type { Word } from './channel.ts';
 import { DoomedConnections } from './doomed.ts';
@@ -148,8 +147,7 @@ export class Replicas {
    * connection known here.
    */
   arrive(packet: Packet, own: boolean): boolean {
-    const { flags } = packet.segment;
-    if ((flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn) return this.#begin(packet, own);
+    if (isFirst(packet)) return this.#begin(packet, own);
     if (this.#doomed.arrive(packet, this.#leads)) return true;
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;

@@ -84,6 +84,11 @@ export function bareOf(packet: Packet): Packet {
   return { ...packet, segment: bare, frame: nothing };
 }
 
+/** It opens a connection (RFC 9293 §3.5): a SYN that acknowledges nothing. */
+export function isFirst({ segment }: Packet): boolean {
+  return (segment.flags & (tcpFlag.syn | tcpFlag.ack)) === tcpFlag.syn;
+}
+
 /** A connection seen from its client: requests have this key, answers the one with the ends exchanged. */
 export function flowKey(client: Endpoint, server: Endpoint): FlowKey {
   return `${client.address} ${client.port} ${server.address} ${server.port}`;

@@ -122,6 +122,9 @@ machine.watch(0, () => {
     speaks = false;
     machine.becomeStandby();
     report(machine.counts);
+  } else if (command === 'leave') {
+    machine.stop(false);
+    report({ left: true });
   } else report({ ...machine.counts, notices, residentBytes: process.memoryUsage.rss() });
 });
 report({ ready: true });

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
-import { inNamespace } from '../namespace.ts';
+import { inNamespace, ip } from '../namespace.ts';
 import { playOrders, playParted } from './orders.ts';
 import { Scene } from './scene.ts';
 import {
@@ -153,6 +153,29 @@ test('a connection in the middle of its handshake when the role goes and comes b
   nft('delete table ip silent');
   assert.deepEqual(await client.report(), { data: '1 still here\n' });
   await scene.until('active', 'survivable', 1);
+});
+
+test('what the old active still delivers, before it hears that it is none, is not lost to the new one', async (context) => {
+  const scene = await Scene.open('');
+  context.after(() => scene.close());
+  // Hosts hear of the new active later.
+  const towards = (machine: string): void => {
+    const mac = /link\/ether (\S+)/.exec(ip(`-n ${machine} -o link show lan0`))?.[1];
+    ip(`-n client neigh replace 192.0.2.10 lladdr ${mac} dev lan0 nud permanent`);
+  };
+  context.after(() => ip('-n client neigh del 192.0.2.10 dev lan0'));
+  const old = await scene.client();
+  towards('active');
+  await scene.standby.ask('takeover');
+  old.tell(JSON.stringify({ send: 'ECHO\nfirst\n' }));
+  assert.deepEqual(await old.report(), { data: '1 first\n' });
+  const fresh = await scene.client();
+  await scene.active.ask('leave');
+  towards('standby');
+  old.tell(JSON.stringify({ send: 'second\n' }));
+  assert.deepEqual(await old.report(), { data: '2 second\n' });
+  fresh.tell(JSON.stringify({ send: 'ECHO\nlate\n' }));
+  assert.deepEqual(await fresh.report(), { data: '1 late\n' });
 });
 
 test('who takes over while the two have lost each other for a moment goes on with all of the other one', async () => {
