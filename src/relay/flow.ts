@@ -55,7 +55,7 @@ export class ReplicaFlow {
 
   /** False: no room, the connection is lost. */
   arrive(packet: Packet): boolean {
-    this.last = bareOf(packet);
+    if (!isAfter(this.last.segment.acknowledgment, packet.segment.acknowledgment)) this.last = bareOf(packet);
     this.#isClockKept = false;
     if (this.#echo !== undefined) {
       const options = decodeTcpOptions(packet.segment.options);

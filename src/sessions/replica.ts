@@ -75,12 +75,15 @@ export class ReplicaInput {
 
   /**
    * False when there is no room: then this replica has lost its connection, and says so. The packet's bytes may be a view that
-   * is valid until `keep`.
+   * is valid until `keep`. One that acknowledges less than those that wait was given to the other machine, and comes late: what
+   * they wait for is the answer to it.
    */
   arrive(packet: Packet): boolean {
     if (this.#bytes + packet.frame.length > this.#bytesMax) return false;
     const held = { packet, over: false };
-    this.#waiting.push(held);
+    let at = this.#waiting.length;
+    while (at > this.#first && comesBefore(packet, this.#waiting[at - 1]?.packet)) at--;
+    this.#waiting.splice(at, 0, held);
     this.#borrowed.push(held);
     this.#bytes += packet.frame.length;
     return true;
@@ -158,4 +161,9 @@ export class ReplicaInput {
     held.over = true;
     this.#bytes -= held.packet.frame.length;
   }
+}
+
+function comesBefore({ segment }: Packet, other: Packet | undefined): boolean {
+  if (other === undefined || (segment.flags & other.segment.flags & tcpFlag.ack) === 0) return false;
+  return isAfter(other.segment.acknowledgment, segment.acknowledgment);
 }

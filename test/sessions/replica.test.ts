@@ -135,3 +135,17 @@ test('there is a bound', () => {
   const input = new ReplicaInput(2 * big.frame.length);
   assert.deepEqual([input.arrive(big), input.arrive(big), input.arrive(big)], [true, true, false]);
 });
+
+test('a packet that comes after the acknowledgment of its answer goes before it', () => {
+  const input = new ReplicaInput(1 << 20);
+  const said = (sequence: number, acknowledgment: number, text: string): Packet =>
+    packet({ sequence, acknowledgment, payload: Buffer.from(text) });
+  assert.ok(input.arrive(said(101, 51, 'second')));
+  assert.ok(input.arrive(said(100, 50, '1')));
+  const progress: Progress = { sendNext: 50, sendUnacknowledged: 50, receiveNext: 100 };
+  const first = input.next(progress);
+  assert.equal(first === undefined ? '' : value(decodePacket(first.frame)).segment.sequence, 100);
+  assert.equal(input.next({ ...progress, receiveNext: 101 }), undefined, 'its answer is not said yet');
+  const second = input.next({ sendNext: 51, sendUnacknowledged: 50, receiveNext: 101 });
+  assert.equal(second === undefined ? '' : value(decodePacket(second.frame)).segment.sequence, 101);
+});

@@ -170,9 +170,13 @@ test('what the old active still delivers, before it hears that it is none, is no
   old.tell(JSON.stringify({ send: 'ECHO\nfirst\n' }));
   assert.deepEqual(await old.report(), { data: '1 first\n' });
   const fresh = await scene.client();
-  await scene.active.ask('leave');
   towards('standby');
+  // The new one has this before the line whose answer it acknowledges.
+  const heard = async (): Promise<unknown> => (await scene.standby.ask('counts'))['committed'];
+  const before = await heard();
   old.tell(JSON.stringify({ send: 'second\n' }));
+  while ((await heard()) === before);
+  await scene.active.ask('leave');
   assert.deepEqual(await old.report(), { data: '2 second\n' });
   fresh.tell(JSON.stringify({ send: 'ECHO\nlate\n' }));
   assert.deepEqual(await fresh.report(), { data: '1 late\n' });
