@@ -11,7 +11,7 @@ import { interfaceMac } from '../linux/interfaces.ts';
 import { announcedWindowScale } from '../linux/service-socket.ts';
 import { destroyTcpSockets, forgetHandshakes } from '../linux/sockdiag.ts';
 import type { Commitment } from '../sessions/output.ts';
-import { decodePacket, isFirst } from '../sessions/packet.ts';
+import { decodePacket, isFirst, type Packet } from '../sessions/packet.ts';
 import { isIpv4, parseIp } from '../wire/address.ts';
 import { Accepted } from './accepted.ts';
 import { type Kept, keptMax, type Word } from './channel.ts';
@@ -384,9 +384,14 @@ export class Machine {
     const { flow } = packet.value;
     const begins = isFirst(packet.value);
     if (begins || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
-    if (!begins && !this.#knows(flow)) return this.#wire.refuse(packet.value);
+    if (!begins && !this.#knows(flow)) return this.#stranger(packet.value);
     if (begins) this.#ended.delete(flow);
     this.#partner.arrive(frame, begins ? flow : undefined, monotonicUs());
+  }
+
+  /** The other machine may have answered its SYN a moment ago, and has not said yet that it leads no more: then it comes again. */
+  #stranger(packet: Packet): void {
+    if (!this.#partner.leads) this.#wire.refuse(packet);
   }
 
   /**

@@ -136,16 +136,18 @@ test('relays hear late of roles that change fast: every connection goes on', asy
   assert.equal(seen.finished, seen.opened);
 });
 
+/** A client's SYN is all that leaves it. */
+const onlySyns =
+  'add table ip silent; add chain ip silent output { type filter hook output priority 0; }; ' +
+  'add rule ip silent output tcp dport 7000 tcp flags & syn == 0 drop';
+
 test('a connection in the middle of its handshake when the role goes and comes back goes on', {
   skip,
 }, async (context) => {
   const scene = await Scene.open('');
   context.after(() => scene.close());
   // The answer to its SYN is all that passes.
-  nft(
-    'add table ip silent; add chain ip silent output { type filter hook output priority 0; }; ' +
-      'add rule ip silent output tcp dport 7000 tcp flags & syn == 0 drop',
-  );
+  nft(onlySyns);
   const client = await scene.client();
   client.tell(JSON.stringify({ send: 'ECHO\nstill here\n' }));
   await scene.active.ask('yield');
@@ -155,30 +157,34 @@ test('a connection in the middle of its handshake when the role goes and comes b
   await scene.until('active', 'survivable', 1);
 });
 
-test('what the old active still delivers, before it hears that it is none, is not lost to the new one', async (context) => {
+test('what the old active still delivers, before it hears that it is none, is not lost to the new one', {
+  skip,
+}, async (context) => {
   const scene = await Scene.open('');
   context.after(() => scene.close());
+  context.after(() => ip('-n client neigh del 192.0.2.10 dev lan0'));
   // Hosts hear of the new active later.
   const towards = (machine: string): void => {
     const mac = /link\/ether (\S+)/.exec(ip(`-n ${machine} -o link show lan0`))?.[1];
     ip(`-n client neigh replace 192.0.2.10 lladdr ${mac} dev lan0 nud permanent`);
   };
-  context.after(() => ip('-n client neigh del 192.0.2.10 dev lan0'));
+  const heard = async (): Promise<unknown> => (await scene.standby.ask('counts'))['committed'];
   const old = await scene.client();
   towards('active');
   await scene.standby.ask('takeover');
   old.tell(JSON.stringify({ send: 'ECHO\nfirst\n' }));
   assert.deepEqual(await old.report(), { data: '1 first\n' });
+  nft(onlySyns);
   const fresh = await scene.client();
   towards('standby');
-  // The new one has this before the line whose answer it acknowledges.
-  const heard = async (): Promise<unknown> => (await scene.standby.ask('counts'))['committed'];
+  nft('delete table ip silent');
+  // The new one knows neither: it has the SYN, and the line whose answer this acknowledges, when the old one is gone.
+  fresh.tell(JSON.stringify({ send: 'ECHO\nlate\n' }));
   const before = await heard();
   old.tell(JSON.stringify({ send: 'second\n' }));
   while ((await heard()) === before);
   await scene.active.ask('leave');
   assert.deepEqual(await old.report(), { data: '2 second\n' });
-  fresh.tell(JSON.stringify({ send: 'ECHO\nlate\n' }));
   assert.deepEqual(await fresh.report(), { data: '1 late\n' });
 });
 
