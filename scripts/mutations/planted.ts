@@ -75,8 +75,8 @@ const roles: readonly Planted[] = [
   bug(
     'all standbys act at once',
     'election',
-    'return able.filter((peer) => goesBefore(member, peer, config.self)).length * slot;',
-    'return 0 * able.length * slot;',
+    'return (unheard.length + ahead.length) * slot;',
+    'return 0 * (unheard.length + ahead.length) * slot;',
   ),
   bug(
     'the lost lease is not noticed',
