@@ -10,6 +10,11 @@ import { drawWiring, type PathPlan, type Wiring } from './wiring.ts';
 
 export const group = 1;
 export const cluster = 0x5eed;
+/**
+ * Where others leave the role to an active member that starts anew, it lets newcomers ahead of it have their grace first: so long
+ * in a brisk world, microseconds.
+ */
+export const resumptionUs = 1_100_000;
 const leaseUs = 20_000;
 const renewUs = 4_000;
 /** Longer than a lease. */

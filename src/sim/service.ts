@@ -4,7 +4,7 @@
  */
 import { type NodeId, noTerm, type Term } from '../wire/control/message.ts';
 import type { Machine } from './machine.ts';
-import { longUs, placeOf } from './plan.ts';
+import { longUs, placeOf, resumptionUs } from './plan.ts';
 import type { World } from './world.ts';
 
 /** Beyond the count of missed heartbeats: a young engine's patience, and what a turn takes. */
@@ -14,8 +14,8 @@ const turnUs = 5_000;
 const steady = { us: 1_000_000, counts: 0 };
 /** After the last event that may move a role, for so long, hosts may go without service. */
 const unrest = { us: 350_000, counts: 5 };
-/** Where the others leave the role to an active member that starts anew, it lets newcomers ahead of it have their grace first. */
-const resumption = { us: 1_450_000, counts: 5 };
+/** And where an active member that starts anew is waited for. */
+const resumption = { us: unrest.us + resumptionUs, counts: unrest.counts };
 /** Later too, for so long: a member that takes the role back in order lets packets wait. */
 const pause = { us: 50_000, counts: 0 };
 

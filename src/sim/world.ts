@@ -8,7 +8,7 @@ import { Hosts } from './hosts.ts';
 import { Lan } from './lan.ts';
 import { Machine } from './machine.ts';
 import { Network } from './network.ts';
-import { drawPlan, lanOf, nodesOf, type Plan } from './plan.ts';
+import { drawPlan, lanOf, nodesOf, type Plan, resumptionUs } from './plan.ts';
 import { Random } from './random.ts';
 import type { Pace } from './tempo.ts';
 import { SimulatedTethers } from './tethers.ts';
@@ -18,7 +18,6 @@ import type { PathPlan } from './wiring.ts';
 const lookUs = 1_000;
 const preemptCounts = 12;
 const shortShare = 0.85;
-const resumptionUs = 1_100_000;
 /** Chosen so that the worlds of seeds that tests name stay what they were: members only, available, no standstill. */
 const shapeSalt = 59;
 const policySalt = 195;
@@ -256,7 +255,6 @@ export class World {
     const patienceUs = plan.damping.maxUs + preemptCounts * plan.missCount * plan.intervalUs;
     // Each of the others may do so after the one before.
     const rounds = plan.preempt ? plan.members.length - 1 : 0;
-    // Where the others leave the role to an active member that starts anew, it lets newcomers ahead of it have their grace first.
     const resumeUs = plan.takeOverOn.processDeath ? 0 : resumptionUs * plan.tempo.waits;
     const settleUs = plan.tempo.settleUs + rounds * patienceUs + resumeUs;
     this.agenda.runUntil(troubleUs);
