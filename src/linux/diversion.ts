@@ -33,6 +33,8 @@ export interface DiversionConfig {
 
 const arriving = 'arriving';
 const leaving = 'leaving';
+/** Sets of the addresses that may say something. */
+const voices = { ipv4: 'voices4', ipv6: 'voices6' } as const;
 /**
  * On ingress behind the fence (-1000), which stops or forwards what is not ours now. On egress before it (1000): what a
  * replica sends is swallowed; what we say while we speak is the fence's to judge.
@@ -62,38 +64,32 @@ export class Diversion {
         const chain = `${arriving}${index}`;
         return [
           change.newChain(this.#table, chain, { kind: 'ingress', device, priority: priorities.arriving }),
-          ...this.#ofService('destination').map((match) =>
-            change.newRule(this.#table, chain, [...match, ...rule.forward(gate)]),
-          ),
+          ...config.addresses.map((address) => {
+            const match = this.#ofService('destination', address);
+            return change.newRule(this.#table, chain, [...match, ...rule.forward(gate)]);
+          }),
         ];
       }),
       change.newChain(this.#table, leaving, { kind: 'egress', device: lan, priority: priorities.leaving }),
-      ...this.#swallowAll(),
+      change.newSet(this.#table, voices.ipv4, 'ipv4'),
+      change.newSet(this.#table, voices.ipv6, 'ipv6'),
+      ...this.#leaving(),
     ]);
   }
 
   /** What leaves passes, but for unmarked FIN and RST. */
   speak(): void {
-    const goodbye = Buffer.from([tcpFlag.fin | tcpFlag.rst]);
-    this.#nftables.commit([
-      change.flushChain(this.#table, leaving),
-      ...this.#ofService('source').map((match) =>
-        change.newRule(this.#table, leaving, [
-          ...match,
-          rule.payload('transport', flagsAt, 1),
-          rule.only(goodbye),
-          rule.is('unequal', Buffer.from([0])),
-          rule.meta('mark'),
-          rule.is('unequal', hostInt(this.#config.farewellMark)),
-          ...rule.swallow(),
-        ]),
-      ),
-    ]);
+    this.#nftables.commit(
+      Object.entries(voices).flatMap(([family, voice]) => {
+        const keys = this.#config.addresses.filter((address) => familyOf(address) === family).map(bytesOf);
+        return change.addElements(this.#table, voice, keys);
+      }),
+    );
   }
 
   /** Everything that leaves is swallowed. */
   hush(): void {
-    this.#nftables.commit([change.flushChain(this.#table, leaving), ...this.#swallowAll()]);
+    this.#nftables.commit(Object.values(voices).map((voice) => change.flushSet(this.#table, voice)));
   }
 
   /** Removes the table. */
@@ -102,33 +98,66 @@ export class Diversion {
     this.#nftables.close();
   }
 
-  #swallowAll(): change.NftablesRequest[] {
-    return this.#ofService('source').map((match) =>
-      change.newRule(this.#table, leaving, [...match, ...rule.swallow()]),
-    );
-  }
-
-  /** The service's TCP packets, by the end of theirs that is the service: a rule's beginning for each address. */
-  #ofService(end: 'source' | 'destination'): rule.Expression[][] {
-    const first = end === 'source';
-    return this.#config.addresses.map((address) => {
-      const length = isIpv4(address) ? ipv4AddressLength : ipv6AddressLength;
-      const bytes = Buffer.alloc(length);
-      if (isIpv4(address)) writeIpv4(bytes, 0, address);
-      else writeIpv6(bytes, 0, address);
-      const addressesAt = isIpv4(address) ? 12 : 8;
+  /**
+   * Whether this machine speaks is a matter of two sets and of no rule: sets change within microseconds, and the rules of a
+   * chain, while connections wait for their new active, within milliseconds.
+   */
+  #leaving(): change.NftablesRequest[] {
+    const goodbye = Buffer.from([tcpFlag.fin | tcpFlag.rst]);
+    const isUnmarkedGoodbye = [
+      rule.payload('transport', flagsAt, 1),
+      rule.only(goodbye),
+      rule.is('unequal', Buffer.from([0])),
+      rule.meta('mark'),
+      rule.is('unequal', hostInt(this.#config.farewellMark)),
+    ];
+    return this.#config.addresses.flatMap((address) => {
+      const match = this.#ofService('source', address);
+      const { length } = bytesOf(address);
+      const speaks = [
+        rule.payload('network', sourceAt(address), length),
+        rule.isIn(voices[familyOf(address)]),
+      ];
       return [
-        rule.meta('protocol'),
-        rule.is('equal', networkShort(isIpv4(address) ? etherTypes.ipv4 : etherTypes.ipv6)),
-        rule.payload('network', first ? addressesAt : addressesAt + length, length),
-        rule.is('equal', bytes),
-        rule.meta('l4proto'),
-        rule.is('equal', Buffer.from([tcp])),
-        rule.payload('transport', first ? 0 : 2, 2),
-        rule.is('equal', networkShort(this.#config.port)),
+        change.newRule(this.#table, leaving, [...match, ...isUnmarkedGoodbye, ...rule.swallow()]),
+        change.newRule(this.#table, leaving, [...match, ...speaks, rule.accept()]),
+        change.newRule(this.#table, leaving, [...match, ...rule.swallow()]),
       ];
     });
   }
+
+  /** The service's TCP packets, by the end of theirs that is the service: a rule's beginning. */
+  #ofService(end: 'source' | 'destination', address: IpAddress): rule.Expression[] {
+    const bytes = bytesOf(address);
+    const first = end === 'source';
+    return [
+      rule.meta('protocol'),
+      rule.is('equal', networkShort(etherTypes[familyOf(address)])),
+      rule.payload('network', sourceAt(address) + (first ? 0 : bytes.length), bytes.length),
+      rule.is('equal', bytes),
+      rule.meta('l4proto'),
+      rule.is('equal', Buffer.from([tcp])),
+      rule.payload('transport', first ? 0 : 2, 2),
+      rule.is('equal', networkShort(this.#config.port)),
+    ];
+  }
+}
+
+function familyOf(address: IpAddress): keyof typeof voices {
+  return isIpv4(address) ? 'ipv4' : 'ipv6';
+}
+
+/** As packets carry it. */
+function bytesOf(address: IpAddress): Uint8Array {
+  const bytes = Buffer.alloc(isIpv4(address) ? ipv4AddressLength : ipv6AddressLength);
+  if (isIpv4(address)) writeIpv4(bytes, 0, address);
+  else writeIpv6(bytes, 0, address);
+  return bytes;
+}
+
+/** Where a packet's header has its source; the destination follows. */
+function sourceAt(address: IpAddress): number {
+  return isIpv4(address) ? 12 : 8;
 }
 
 function networkShort(value: number): Uint8Array {

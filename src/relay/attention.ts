@@ -14,8 +14,10 @@ const repeatUs = 20_000;
 
 export class Attention {
   readonly #stalled = new Set<ReplicaFlow>();
-  /** In the order in which they are turned to. */
+  /** In the order in which they are turned to, behind those of the round. */
   readonly #due = new Set<ReplicaFlow>();
+  /** Through all of them. */
+  #round: Iterator<ReplicaFlow> | undefined;
   #repeatAtUs = 0;
 
   /** Somebody waits. */
@@ -25,7 +27,7 @@ export class Attention {
 
   /** There is more to do at once. */
   get busy(): boolean {
-    return this.#due.size > 0;
+    return this.#due.size > 0 || this.#round !== undefined;
   }
 
   /** To be turned to when there is time. */
@@ -33,16 +35,21 @@ export class Attention {
     this.#due.add(flow);
   }
 
-  /** All of them: first those that wait for something, and those that were heard just now. */
-  addAll(flows: Iterable<ReplicaFlow>): void {
-    const sinceUs = monotonicUs() - recentUs;
-    const others: ReplicaFlow[] = [];
-    for (const flow of flows) {
-      const isFirst = flow.heardUs >= sinceUs || flow.session.output.waiting > 0 || this.#stalled.has(flow);
-      if (isFirst) this.#due.add(flow);
-      else others.push(flow);
-    }
-    for (const flow of others) this.#due.add(flow);
+  /**
+   * To all of them: first those that wait for something, and those that were heard just now. The map is walked as they are
+   * turned to, so that it takes no time here, however many they are.
+   */
+  addAll(flows: ReadonlyMap<string, ReplicaFlow>): void {
+    this.#due.clear();
+    this.#round = this.#roundOf(flows, monotonicUs() - recentUs);
+  }
+
+  *#roundOf(flows: ReadonlyMap<string, ReplicaFlow>, sinceUs: number): Generator<ReplicaFlow> {
+    const isFirst = (flow: ReplicaFlow): boolean =>
+      flow.heardUs >= sinceUs || flow.session.output.waiting > 0 || this.#stalled.has(flow);
+    for (const flow of flows.values()) if (isFirst(flow)) yield flow;
+    // One that has become such meanwhile was turned to for that.
+    for (const flow of flows.values()) if (!isFirst(flow)) yield flow;
   }
 
   /** It waits for something, or no more. */
@@ -58,11 +65,21 @@ export class Attention {
 
   /** Those whose turn it is, for a slice of time from `nowUs`. */
   *slice(nowUs: number): Generator<ReplicaFlow> {
-    for (const flow of this.#due) {
-      this.#due.delete(flow);
+    for (let flow = this.#next(); flow !== undefined; flow = this.#next()) {
       yield flow;
       if (monotonicUs() >= nowUs + sliceUs) return;
     }
+  }
+
+  #next(): ReplicaFlow | undefined {
+    const step = this.#round?.next();
+    if (step !== undefined && step.done !== true) return step.value;
+    this.#round = undefined;
+    for (const flow of this.#due) {
+      this.#due.delete(flow);
+      return flow;
+    }
+    return undefined;
   }
 
   /** Those that wait; `repeats`: what their kernels were given and have not taken is to be given again. */

@@ -27,23 +27,53 @@ export class ReplicaFlow {
   /** It is not behind anything that was heard until now. */
   #isClockKept = false;
   #spoken = false;
-  /** Its client is to be poked when this is next turned to. */
-  isUnpoked = false;
   /** What is to be done before a packet may drive it. */
   #preparation: (() => void) | undefined;
   /** What the socket said last: it is as far at least. */
   #known: Progress | undefined;
+  /** The machine's change of role that it has followed, and the one after which its client was poked. */
+  #turn: number;
+  #pokedTurn: number;
 
-  constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number) {
+  /** `turn`: the change of role that it was made after. */
+  constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number, turn: number) {
     this.plan = plan;
     this.session = session;
     this.input = new ReplicaInput(bytesMax, plan.windowScale?.theirs);
     this.last = bareOf(first);
     this.#echo = plan.timestamp;
+    this.#turn = turn;
+    this.#pokedTurn = turn;
   }
 
-  /** `work` is done when the connection is next turned to: of many at once most can wait. Takes the place of what was to be done. */
-  prepareBy(work: (() => void) | undefined): void {
+  /**
+   * This machine leads since the change of role `turn`, or always has since there is this connection: before a packet may
+   * drive it. What waits of its output is digested then, which takes a while where that is much.
+   */
+  lead(turn: number): void {
+    if (this.#turn === turn) return;
+    this.#turn = turn;
+    // It was to become a replica.
+    this.#preparation = undefined;
+    this.session.output.lead();
+  }
+
+  /** Nobody hears it since the change of role `turn`. */
+  follow(turn: number): void {
+    this.#turn = turn;
+    this.#preparation = undefined;
+    this.session.output.follow();
+  }
+
+  /** Whether its client is to be poked, once after a change of role. */
+  takePoke(turn: number): boolean {
+    const isDue = this.#pokedTurn !== turn;
+    this.#pokedTurn = turn;
+    return isDue;
+  }
+
+  /** `work` is done when the connection is next turned to: of many at once most can wait. */
+  prepareBy(work: () => void): void {
     this.#preparation = work;
   }
 

@@ -211,7 +211,7 @@ export class Machine {
     this.#partner.receive();
     const nowUs = monotonicUs();
     const certain = this.#partner.holdsAll(nowUs);
-    const { replicas } = this.#replicas.counts;
+    const replicas = this.#replicas.size;
     this.#doubtfulSinceUs ??= nowUs;
     const patienceUs = this.#partner.met ? doubtUs.met : doubtUs.unmet;
     if (!certain && replicas > 0 && nowUs - this.#doubtfulSinceUs < patienceUs) return;

@@ -63,8 +63,12 @@ export class Replicas {
   readonly #attention = new Attention();
   /** Flows whose packets nobody has looked at. */
   readonly #fresh = new Set<ReplicaFlow>();
+  /** Following: flows whose clock may be behind what was heard. */
+  readonly #behind = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
   #leads = false;
+  /** Changes of role. A connection follows one when it is next turned to: at a takeover there is no time for all of them. */
+  #turns = 0;
   #windowScale = 0;
   #lost = 0;
   #diverged = 0;
@@ -85,6 +89,10 @@ export class Replicas {
 
   get stalled(): boolean {
     return this.#attention.stalled;
+  }
+
+  get size(): number {
+    return this.#flows.size;
   }
 
   /** There is more to do at once. */
@@ -152,6 +160,7 @@ export class Replicas {
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;
     flow.heardUs = this.#nowUs;
+    if (!this.#leads) this.#behind.add(flow);
     if (flow.arrive(packet)) this.#fresh.add(flow);
     else this.#lose(flow, 'lost');
     return true;
@@ -183,13 +192,13 @@ export class Replicas {
 
   /** A connection that began here goes on at the other machine: what is mirrored drives it from now on. */
   adopt(session: SharedSession, { plan, packet }: Beginning): void {
-    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax);
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#turns);
     this.#flows.set(session.flow, flow);
+    this.#follow(flow);
     flow.prepareBy(() => {
       session.socket.takeAtLeast(receiveWindowOf(plan));
       flow.advanceClock(otherClockMs);
     });
-    this.#follow(flow);
   }
 
   /** Handshakes that were answered here, and that the other machine may see completed. */
@@ -200,7 +209,8 @@ export class Replicas {
   /** Before what the sockets send is heard. */
   keepClocks(): void {
     const nowUs = monotonicUs();
-    for (const flow of this.#flows.values()) flow.keepClock(clockMarginMs, nowUs);
+    for (const flow of this.#behind) flow.keepClock(clockMarginMs, nowUs);
+    this.#behind.clear();
   }
 
   /**
@@ -209,22 +219,20 @@ export class Replicas {
    */
   lead(): void {
     this.#leads = true;
-    for (const flow of this.#flows.values()) {
-      // What waits of its output is digested then, which takes a while where that is much.
-      flow.prepareBy(() => flow.session.output.lead());
-      flow.isUnpoked = true;
-    }
-    this.#attention.addAll(this.#flows.values());
+    this.#turns++;
+    this.#attention.addAll(this.#flows);
     this.#doomed.ask();
   }
 
   #attend(): void {
     const frames: Uint8Array[] = [];
     for (const flow of this.#attention.slice(this.#nowUs)) {
-      if (!this.#leads) flow.keepClock(clockMarginMs, this.#nowUs);
+      if (!this.#leads) {
+        flow.keepClock(clockMarginMs, this.#nowUs);
+        this.#behind.delete(flow);
+      }
       this.#advance(flow);
-      if (this.#leads && flow.isUnpoked) frames.push(...this.#pokes(flow));
-      flow.isUnpoked = false;
+      if (this.#leads && flow.takePoke(this.#turns)) frames.push(...this.#pokes(flow));
     }
     if (frames.length > 0) this.#options.poke(frames);
   }
@@ -232,17 +240,15 @@ export class Replicas {
   /** Nobody hears the sockets any more; before `adopt`. */
   follow(): void {
     this.#leads = false;
+    this.#turns++;
     this.#doomed.clear();
-    for (const flow of this.#flows.values()) {
-      // It was not turned to while this machine led, and has said nothing.
-      flow.prepareBy(undefined);
-      this.#follow(flow);
-    }
+    for (const flow of this.#flows.values()) this.#follow(flow);
   }
 
   #follow(flow: ReplicaFlow): void {
     const { session } = flow;
-    session.output.follow();
+    flow.follow(this.#turns);
+    this.#behind.add(flow);
     if (session.finishing) this.#say('finished', session);
     this.#attention.add(flow);
   }
@@ -291,7 +297,7 @@ export class Replicas {
     this.#nowUs = nowUs;
     if (nowUs >= this.#sweepAtUs) {
       this.#sweepAtUs = nowUs + sweepUs;
-      if (!this.busy) for (const flow of this.#flows.values()) this.#attention.add(flow);
+      if (!this.busy) this.#attention.addAll(this.#flows);
       if (this.#leads) this.#doomed.ask();
     }
     this.#attend();
@@ -334,13 +340,15 @@ export class Replicas {
     const program = this.#options.program({ flow: key, client: plan.remote, readiness, wake });
     const output = SharedOutput.following((commitment) => commit(key, commitment));
     if (this.#leads) output.lead();
-    const flow = new ReplicaFlow(plan, new Session(key, socket, program, output), packet, flowBytesMax);
+    const session = new Session(key, socket, program, output);
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#turns);
     this.#flows.set(key, flow);
     return flow;
   }
 
   /** Gives the kernel what may be given, and lets the program answer, until both wait for something else. */
   #advance(flow: ReplicaFlow): void {
+    if (this.#leads) flow.lead(this.#turns);
     flow.prepare();
     const { session, input } = flow;
     do {
@@ -407,5 +415,6 @@ export class Replicas {
     this.#flows.delete(flow.session.flow);
     this.#attention.forget(flow);
     this.#fresh.delete(flow);
+    this.#behind.delete(flow);
   }
 }
