@@ -9,6 +9,7 @@ import { Agreements } from './agreements.ts';
 import { channelKind, decodeWord, encodeWord, type Kept, type Word } from './channel.ts';
 import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
 import { Commits } from './commits.ts';
+import { Contention } from './contention.ts';
 import { Exchange } from './exchange.ts';
 import { Peering, type PeeringConfig } from './peering.ts';
 import type { Readiness } from './readiness.ts';
@@ -58,6 +59,7 @@ export class Partner {
   readonly #peering: Peering;
   readonly #commits: Commits;
   readonly #commitments = new Commitments();
+  readonly #contention: Contention;
   #leads = false;
   #role: 'active' | 'standby' | undefined;
   /** What it keeps as replicas of connections that began there. */
@@ -66,18 +68,12 @@ export class Partner {
   #offsets: ReadonlyMap<string, number> = new Map();
   #believesUntilUs = 0;
   #askAtUs = 0;
-  /** What it mirrored while this machine is still the active; from its own end as an active on, all that it said. */
-  #deferred: { readonly kind: number; readonly body: Uint8Array }[] = [];
-  #deferredBytes = 0;
-  /** It yielded to this machine, but there was no connection when that began to lead: what it keeps, until there is one. */
-  /** It said that it is the active, while this machine is; and that it is no more. */
-  #contended = false;
-  #superseded = false;
   #nowUs = 0;
 
   constructor(config: PartnerConfig, readiness: Readiness, events: PartnerEvents) {
     this.#config = config;
     this.#events = events;
+    this.#contention = new Contention(config.bytesMax);
     this.#exchange = new Exchange(
       {
         met: (anew) => this.#met(anew),
@@ -140,7 +136,7 @@ export class Partner {
    * (`yield`, `takeDeferred`).
    */
   get superseded(): boolean {
-    return this.#superseded;
+    return this.#contention.superseded;
   }
 
   /** What is due, and what waits to be written. */
@@ -242,7 +238,7 @@ export class Partner {
         ? [...mirrored].map((flow) => ({ flow, offset: this.#offsets.get(flow) ?? 0 }))
         : [];
     // It led all that was here, was sent everything since, and has not said yet that it yielded.
-    const all = this.#commits.mode !== 'alone' && this.#role === 'active' && !this.#contended;
+    const all = this.#commits.mode !== 'alone' && this.#role === 'active' && !this.#contention.contended;
     if (this.#commits.mode !== 'alone' && this.#role !== 'active')
       this.#believesUntilUs = nowUs + (this.#config.patienceUs / 2) * clockShare;
     // What waits is on its way to the other machine: here it is a replica's input now.
@@ -254,16 +250,7 @@ export class Partner {
 
   /** What the new active sent before this machine was told to yield. */
   takeDeferred(): void {
-    const deferred = this.#deferred;
-    this.#dropDeferred();
-    for (const { kind, body } of deferred) this.#message(kind, body);
-  }
-
-  #dropDeferred(): void {
-    this.#deferred = [];
-    this.#deferredBytes = 0;
-    this.#contended = false;
-    this.#superseded = false;
+    for (const { kind, body } of this.#contention.take()) this.#message(kind, body);
   }
 
   #met(anew: boolean): void {
@@ -272,7 +259,7 @@ export class Partner {
     this.#role = undefined;
     this.#kept = [];
     this.#believesUntilUs = 0;
-    if (!this.#leads) this.#dropDeferred();
+    if (!this.#leads) this.#contention.drop();
     this.#commitments.reset();
     this.agreements.forgetAll();
     this.#events.anew();
@@ -294,9 +281,8 @@ export class Partner {
     }
     const word = kind === channelKind.word ? decodeWord(body) : undefined;
     if (word === undefined) return;
-    if (this.#contended && this.#commits.mode !== 'alone')
-      this.#superseded ||= word.kind === 'role' && word.role === 'standby';
-    if (this.#superseded) return this.#defer(kind, body);
+    if (this.#commits.mode !== 'alone') this.#contention.hear(word);
+    if (this.superseded) return this.#defer(kind, body);
     if (word.kind === 'role') this.#hearRole(word);
     this.#events.word(word);
   }
@@ -317,7 +303,7 @@ export class Partner {
     }
     this.#role = role;
     if (role === 'active') {
-      this.#contended = this.#leads;
+      this.#contention.claimed(this.#leads);
       // Of these it said nothing as an active.
       this.#kept = [];
       this.#believesUntilUs = 0;
@@ -329,7 +315,7 @@ export class Partner {
       this.#mirror(this.#commits.mode === 'alone' ? [] : kept);
       return this.#takeStrays();
     }
-    this.#dropDeferred();
+    this.#contention.drop();
     this.#kept = kept;
     // All that it delivered, it sent before this word.
     this.#believesUntilUs = Number.POSITIVE_INFINITY;
@@ -337,8 +323,7 @@ export class Partner {
 
   /** Active: what the other machine delivered while it thought itself the active, clients believe to be delivered. */
   #takeStrays(): void {
-    const deferred = this.#deferred;
-    this.#dropDeferred();
+    const deferred = this.#contention.take();
     if (!this.#leads) return;
     for (const { kind, body } of deferred) if (kind === channelKind.packet) this.#events.stray(body);
   }
@@ -378,14 +363,7 @@ export class Partner {
   }
 
   #defer(kind: number, body: Uint8Array): void {
-    this.#deferredBytes += body.length;
-    if (this.#deferredBytes <= this.#config.bytesMax) {
-      this.#deferred.push({ kind, body: Uint8Array.from(body) });
-      return;
-    }
-    // Both serve; what it mirrors is of no use any more.
-    this.#dropDeferred();
-    this.#beginAnew();
+    if (!this.#contention.defer(kind, body)) this.#beginAnew();
   }
 
   #disconnected(): void {
