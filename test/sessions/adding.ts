@@ -1,8 +1,12 @@
-/** Many clients of the mirrored program, each one line at a time; prints all answers in the order of their counters. */
+/**
+ * Many clients of the mirrored program, each one line at a time until its input ends, and some lines at least; prints all answers
+ * in the order of their counters.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
 const [host = '', clients = '20'] = process.argv.slice(2);
+const linesLeast = 6;
 const answers: [counter: number, time: number, random: number, ticks: number][] = [];
 const wrong: string[] = [];
 let sent = 0;
@@ -29,7 +33,7 @@ async function client(): Promise<void> {
       if (!found.startsWith('*')) return found;
     }
   };
-  while (!stopping) {
+  for (let lines = 0; !stopping || lines < linesLeast; lines++) {
     socket.write('add\n');
     sent++;
     const numbers = (await line()).split(' ').map(Number);
