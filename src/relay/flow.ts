@@ -87,12 +87,11 @@ export class ReplicaFlow {
   arrive(packet: Packet): boolean {
     if (!isAfter(this.last.segment.acknowledgment, packet.segment.acknowledgment)) this.last = bareOf(packet);
     this.#isClockKept = false;
-    if (this.#echo !== undefined) {
-      const options = decodeTcpOptions(packet.segment.options);
-      const echo = options.ok ? options.value.timestamps?.echo : undefined;
-      if (echo !== undefined) this.#echo = latest(this.#echo, echo);
-    }
-    return this.input.arrive(packet);
+    if (this.#echo === undefined) return this.input.arrive(packet);
+    const options = decodeTcpOptions(packet.segment.options);
+    const timestamps = options.ok ? options.value.timestamps : undefined;
+    if (timestamps !== undefined) this.#echo = latest(this.#echo, timestamps.echo);
+    return this.input.arrive(packet, timestamps?.value);
   }
 
   /** What the kernel may have next. The socket is asked only where it matters how far it is: that is a call for each. */

@@ -30,6 +30,7 @@ export interface Step {
 /** A packet that is not over; its frame may be a view of what somebody else will use again. */
 interface Held {
   packet: Packet;
+  readonly stamp: number | undefined;
   over: boolean;
 }
 
@@ -44,6 +45,8 @@ export class ReplicaInput {
   #borrowed: Held[] = [];
   /** What was confirmed last. */
   #confirmedTo: number | undefined;
+  /** The options of what the kernel took, with the newest timestamp of those; in bytes of their own. */
+  #taken: { readonly stamp: number; readonly options: Uint8Array } | undefined;
   #bytes = 0;
   #partials = 0;
   #repeats = 0;
@@ -76,11 +79,11 @@ export class ReplicaInput {
   /**
    * False when there is no room: then this replica has lost its connection, and says so. The packet's bytes may be a view that
    * is valid until `keep`. One that acknowledges less than those that wait was given to the other machine, and comes late: what
-   * they wait for is the answer to it.
+   * they wait for is the answer to it. `stamp`: the client's clock in it, where the connection has timestamps.
    */
-  arrive(packet: Packet): boolean {
+  arrive(packet: Packet, stamp?: number): boolean {
     if (this.#bytes + packet.frame.length > this.#bytesMax) return false;
-    const held = { packet, over: false };
+    const held = { packet, stamp, over: false };
     let at = this.#waiting.length;
     while (at > this.#first && comesBefore(packet, this.#waiting[at - 1]?.packet)) at--;
     this.#waiting.splice(at, 0, held);
@@ -111,13 +114,7 @@ export class ReplicaInput {
     if (!this.passes(progress)) {
       if (!isAfter(progress.sendNext, progress.sendUnacknowledged)) return undefined;
       this.#partials++;
-      // Not younger than what the kernel may have to take again: its timestamp would make that look old (RFC 7323 §5).
-      const model = this.#unconfirmed[0]?.packet ?? packet;
-      const window = this.#windowOf(packet, progress.sendNext);
-      return {
-        frame: acknowledgmentOnly(model, progress.receiveNext, progress.sendNext, window),
-        partial: true,
-      };
+      return { frame: this.#partial(packet, progress), partial: true };
     }
     this.#first++;
     if (this.#first > 256) {
@@ -140,6 +137,24 @@ export class ReplicaInput {
   }
 
   /**
+   * An acknowledgment of what was sent. Its timestamp must not make look old what the kernel has yet to take (RFC 7323 §5), be
+   * it something that it did not take, or that the other machine delivered and this one hears of later; nor be older itself than
+   * what the kernel took: so it has the newest one of what was given from where the kernel is.
+   */
+  #partial(packet: Packet, { sendNext, receiveNext }: Progress): Uint8Array {
+    for (const held of this.#unconfirmed)
+      if (!isAfter(held.packet.segment.sequence, receiveNext)) this.#stamp(held);
+    const { segment } = this.#unconfirmed[0]?.packet ?? packet;
+    const model = { ...packet, segment: { ...segment, options: this.#taken?.options ?? segment.options } };
+    return acknowledgmentOnly(model, receiveNext, sendNext, this.#windowOf(packet, sendNext));
+  }
+
+  #stamp({ packet, stamp }: Held): void {
+    if (stamp === undefined || (this.#taken !== undefined && !isAfter(stamp, this.#taken.stamp))) return;
+    this.#taken = { stamp, options: Uint8Array.from(packet.segment.options) };
+  }
+
+  /**
    * The window field that reaches as far as the packet's when it acknowledges `from` only: a shorter one might close the
    * window before the replica has sent what the active could.
    */
@@ -159,6 +174,7 @@ export class ReplicaInput {
 
   #end(held: Held): void {
     held.over = true;
+    this.#stamp(held);
     this.#bytes -= held.packet.frame.length;
   }
 }

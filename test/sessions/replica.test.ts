@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { decodePacket, type Packet } from '../../src/sessions/packet.ts';
 import { type Progress, ReplicaInput } from '../../src/sessions/replica.ts';
 import { add, distance, isAfter } from '../../src/sessions/sequence.ts';
+import { decodeTcpOptions, encodeTcpOptions } from '../../src/wire/tcp-options.ts';
 import { value } from '../wire/properties.ts';
 import { packet } from './packets.ts';
 
@@ -128,6 +129,35 @@ test('an acknowledgment in steps leaves the client’s window as far as it was',
   const frame = input.next(progress)?.frame ?? new Uint8Array(0);
   const { acknowledgment, window } = value(decodePacket(frame)).segment;
   assert.deepEqual([acknowledgment, window], [199, 101], '801 bytes in units of 8');
+});
+
+test('an acknowledgment in steps is as old as what the kernel took last, not as what waits', () => {
+  const input = new ReplicaInput(1 << 20);
+  const say = (stamp: number, sequence: number, acknowledgment: number, text: string): void => {
+    const timestamps = { value: stamp, echo: 1 };
+    const rest = { mss: undefined, windowScale: undefined, sackPermitted: false, sackBlocks: [] };
+    const options = encodeTcpOptions({ ...rest, timestamps });
+    const payload = Buffer.from(text);
+    assert.ok(input.arrive(packet({ sequence, acknowledgment, options, payload }), stamp));
+  };
+  const stampOf = (progress: Progress): number | undefined => {
+    const step = input.next(progress);
+    assert.ok(step?.partial);
+    return value(decodeTcpOptions(value(decodePacket(step.frame)).segment.options)).timestamps?.value;
+  };
+  const sent = { sendNext: 20, sendUnacknowledged: 10 };
+  say(1000, 100, 10, 'one');
+  assert.equal(input.next({ ...sent, receiveNext: 100 })?.partial, false);
+  // Of the two the kernel took none, then the first, which is where its clock may be.
+  say(1010, 103, 10, 'two');
+  assert.equal(input.next({ ...sent, receiveNext: 100 })?.partial, false);
+  say(1020, 109, 30, 'four');
+  assert.equal(stampOf({ ...sent, receiveNext: 100 }), 1000);
+  assert.equal(stampOf({ ...sent, receiveNext: 103 }), 1010);
+  assert.equal(stampOf({ ...sent, receiveNext: 106 }), 1010);
+  // What the other machine had: younger than all that was taken, older than what waits.
+  say(1015, 106, 20, 'three');
+  assert.equal(input.next({ ...sent, receiveNext: 106 })?.partial, false);
 });
 
 test('there is a bound', () => {
