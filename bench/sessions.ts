@@ -57,7 +57,16 @@ const faults = values.fault.split(',');
 for (const name of faults)
   if (harms[name] === undefined) throw new Error(`no fault ${name}: ${Object.keys(harms).join(', ')}`);
 const played = new Map<string, Trial[]>(faults.map((name) => [name, []]));
+/** What went wrong, said at once and in the report again, which is what is kept. */
+const complaints: string[] = [];
+/** Trials that could not be played to their end; and how often machines were not ready for one. */
 let broken = 0;
+let unready = 0;
+
+function complain(what: string): void {
+  complaints.push(what);
+  process.stderr.write(`${what}\n`);
+}
 
 function report(): void {
   const head = [
@@ -86,11 +95,13 @@ function report(): void {
   });
   process.stdout.write(`${markdownTable(head, rows)}\nmin / median / p99 / max\n`);
   if (broken > 0) process.stdout.write(`${broken} trials could not be played to their end\n`);
+  if (unready > 0) process.stdout.write(`${unready} times the machines were not ready for a trial\n`);
+  for (const what of complaints) process.stdout.write(`${what}\n`);
 }
 
 function verdict(): number {
   const trials = [...played.values()].flat();
-  return broken > 0 || trials.some(({ lost, wrong }) => lost.length + wrong.length > 0) ? 1 : 0;
+  return broken + unready > 0 || trials.some(({ lost, wrong }) => lost.length + wrong.length > 0) ? 1 : 0;
 }
 
 process.removeAllListeners('SIGINT').on('SIGINT', () => {
@@ -104,42 +115,63 @@ process.stderr.write(`${JSON.stringify(load)}\n`);
 let pair: Pair | undefined;
 
 /** On the machines of the trial before, where that went well. */
-async function trial(name: string): Promise<void> {
+async function ready(name: string): Promise<Pair | undefined> {
+  try {
+    if (pair === undefined) {
+      pair = new Pair({ server: true });
+      await pair.start();
+    } else for (const machine of Object.values(pair.machines)) await pair.mend(machine.name);
+    return pair;
+  } catch (error) {
+    unready++;
+    await giveUp(`not ready for ${name}`, error);
+    return undefined;
+  }
+}
+
+async function giveUp(what: string, error: unknown): Promise<void> {
+  complain(`${what}: ${error instanceof Error ? error.message : error}`);
+  if (pair !== undefined) complain(told(pair, [0, 0]));
+  await pair?.close();
+  pair = undefined;
+}
+
+/** What the machines said since each had said so much. */
+function told({ machines }: Pair, before: readonly number[]): string {
+  return Object.values(machines)
+    .flatMap(({ name, events }, index) =>
+      events.slice(before[index]).map(({ atUs, code, message }) => `  ${name} ${atUs} ${code}: ${message}`),
+    )
+    .join('\n');
+}
+
+async function trial(name: string, on: Pair): Promise<void> {
   const harm = harms[name];
   if (harm === undefined) return;
   const beganMs = performance.now();
-  if (pair === undefined) {
-    pair = new Pair({ server: true });
-    await pair.start();
-  }
-  const { machines } = pair;
-  const before = Object.values(machines).map(({ events }) => events.length);
-  const one = await play(pair, harm, load, values.settled);
+  const before = Object.values(on.machines).map(({ events }) => events.length);
+  const one = await play(on, harm, load, values.settled);
   played.get(name)?.push(one);
-  for (const what of [...one.lost, ...one.wrong, ...one.known]) process.stderr.write(`${name}: ${what}\n`);
-  if (one.lost.length + one.wrong.length + one.known.length > 0)
-    for (const [index, { name: machine, events }] of Object.values(machines).entries())
-      for (const { atUs, code, message } of events.slice(before[index]))
-        process.stderr.write(`  ${machine} ${atUs} ${code}: ${message}\n`);
-  const workedMs = performance.now() - beganMs;
-  for (const machine of Object.values(machines)) await pair.mend(machine.name);
-  const ms = [workedMs, performance.now() - beganMs].map((time) => (time / 1000).toFixed(1));
+  const number = `${name} ${played.get(name)?.length}`;
+  const ended = [...one.lost, ...one.wrong, ...one.known];
+  for (const what of ended) complain(`${number}: ${what}`);
+  if (ended.length > 0) complain(told(on, before));
   process.stderr.write(
-    `${name} ${played.get(name)?.length}: ${one.opened} opened, ${one.sessions} went over, ${one.lost.length} lost, ` +
+    `${number}: ${one.opened} opened, ${one.sessions} went over, ${one.lost.length} lost, ` +
       `${one.known.length} known, ${one.wrong.length} wrong; detection ${one.detectionMs.toFixed(0)} ms, takeover ` +
-      `${one.takeoverMs.toFixed(1)} ms, ${one.stalls.length} stalls; ${ms.join(' s, with mending ')} s\n`,
+      `${one.takeoverMs.toFixed(1)} ms, ${one.stalls.length} stalls; ${((performance.now() - beganMs) / 1000).toFixed(1)} s\n`,
   );
 }
 
 for (let time = 0; time < Number(values.times); time++)
   for (const name of faults) {
+    const on = await ready(name);
+    if (on === undefined) continue;
     try {
-      await trial(name);
+      await trial(name, on);
     } catch (error) {
       broken++;
-      process.stderr.write(`${name}: ${error instanceof Error ? error.message : error}\n`);
-      await pair?.close();
-      pair = undefined;
+      await giveUp(name, error);
     }
   }
 await pair?.close();
