@@ -41,6 +41,8 @@ export interface CaptureVerdict {
 export const healthPort = 7007;
 
 const stationPriority = 5;
+/** Of the services: a real-time thread must not wait for the runtime's helper threads, which are ordinary ones. */
+const runtime: readonly string[] = ['--single-threaded'];
 const readyTimeoutMs = 20_000;
 /** How often a wait is explained, milliseconds. */
 const patienceMs = 2000;
@@ -269,11 +271,10 @@ export class Director {
       addresses: [this.plan.service4, this.plan.service6],
       port: this.plan.servicePort,
       healthPort,
+      fifoPriority: this.fifo ? stationPriority : 0,
     };
-    this.#services.set(
-      member.name,
-      Station.start<never>({ namespace: member.name, script: scriptPath('service'), options }),
-    );
+    const station = { namespace: member.name, script: scriptPath('service'), options, runtime };
+    this.#services.set(member.name, Station.start<never>(station));
   }
 
   /** The stations run under real-time scheduling. */

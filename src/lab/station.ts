@@ -50,14 +50,15 @@ export class Station<Command extends object, Event extends object = never> {
     );
   }
 
-  /** Starts the script at path `script` in `namespace`, with `options` as its one argument (JSON). */
+  /** Starts the script at path `script` in `namespace`, with `options` as its one argument (JSON); `runtime`: flags of Node's. */
   static start<Command extends object, Event extends object = never>(o: {
     readonly namespace: string;
     readonly script: string;
     readonly options: object;
+    readonly runtime?: readonly string[];
     readonly onEvent?: (event: Event) => void;
   }): Station<Command, Event> {
-    const command = [...process.execArgv, o.script, JSON.stringify(o.options)];
+    const command = [...process.execArgv, ...(o.runtime ?? []), o.script, JSON.stringify(o.options)];
     const child = spawn('ip', ['netns', 'exec', o.namespace, process.execPath, ...command], {
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: a power loss kills all of a machine's processes by their groups.

@@ -167,6 +167,7 @@ export class Machines {
       addresses: [this.plan.service4, this.plan.service6],
       port: this.plan.servicePort,
       healthPort,
+      fifoPriority: 0,
     };
     const station = { namespace: member.name, script: scriptPath('service'), options };
     this.#services.set(member.name, Station.start<never>(station));
