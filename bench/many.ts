@@ -7,7 +7,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parse, stringify } from 'yaml';
 import type { Director } from '../src/lab/director.ts';
-import { faultByName } from '../src/lab/fault.ts';
 import { nodesOf } from '../src/lab/layout.ts';
 import { Metronome } from '../src/lab/metronome.ts';
 import { planFig1b } from '../src/lab/plan-fig1b.ts';
@@ -68,7 +67,7 @@ async function measure(director: Director, o: Options): Promise<boolean> {
   const trials: Trial[] = [];
   const before = memory(director);
   for (let trial = 1; trial <= o.trials; trial++) {
-    trials.push(await runTrial(director, faultByName('kill'), trial));
+    trials.push(await runTrial(director, 'kill', trial));
     progress(`trial ${trial}: blackout ${trials.at(-1)?.probe.blackoutMs} ms`);
   }
   const after = memory(director);

@@ -5,7 +5,7 @@ import { parseLabArguments, UsageError } from './arguments.ts';
 test('a scenario alone means one power loss, two members, our own daemons', () => {
   assert.deepEqual(parseLabArguments(['fig1a']), {
     scenario: 'fig1a',
-    fault: 'power',
+    faults: ['power'],
     trials: 1,
     json: false,
     keep: false,

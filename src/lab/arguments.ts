@@ -16,7 +16,9 @@ import { isScenarioName, type ScenarioName, scenarioSummaries } from './scenario
 /** Plain data: it travels to the process inside the namespaces as JSON. */
 export interface LabOptions {
   readonly scenario: ScenarioName;
-  readonly fault: FaultName;
+  /** Played in this order. */
+  readonly faults: readonly FaultName[];
+  /** Of each fault. */
   readonly trials: number;
   readonly json: boolean;
   readonly keep: boolean;
@@ -54,13 +56,13 @@ ${Object.entries(scenarioSummaries)
   .join('\n')}
 
 options
-  --fault NAME    what to break (power):
+  --fault NAMES   what to break (power); several, with commas between, are played one after the other:
 ${faultLines(faultNames)}
                   and with proxies (fig1b, pbx):
 ${faultLines(proxyFaultNames)}
                   and in pbx:
 ${faultLines(exchangeFaultNames)}
-  --trials N      so many faults, one after the other (1)
+  --trials N      each fault so many times, one after the other (1)
   --json          one JSON object on standard output
   --keep          stay inside afterwards, to look around and play
   --pcap FILE     every frame that enters the switch or the cable, as pcapng
@@ -107,10 +109,6 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
   if (positionals.length !== 1 || !isScenarioName(scenario)) {
     throw new UsageError(`give one scenario: ${Object.keys(scenarioSummaries).join(', ')}`);
   }
-  if (!isFaultName(values.fault)) {
-    const names = [...faultNames, ...proxyFaultNames, ...exchangeFaultNames].join(', ');
-    throw new UsageError(`--fault ${values.fault}: no such fault; there are ${names}`);
-  }
   const { system, topology, policy } = values;
   if (system !== 'understudy' && system !== 'keepalived') {
     throw new UsageError(`--system ${system}: it is understudy or keepalived`);
@@ -127,7 +125,7 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
   }
   const parsed: LabOptions = {
     scenario,
-    fault: values.fault,
+    faults: faultsNamed(values.fault),
     trials: number('trials', values.trials, 1, 100_000),
     json: values.json,
     keep: values.keep,
@@ -150,26 +148,46 @@ export function parseLabArguments(argv: readonly string[]): LabOptions | undefin
   return parsed;
 }
 
+function faultsNamed(text: string): readonly FaultName[] {
+  const names = text.split(',');
+  const known = names.filter(isFaultName);
+  if (known.length === names.length) return known;
+  const all = [...faultNames, ...proxyFaultNames, ...exchangeFaultNames].join(', ');
+  throw new UsageError(`--fault ${text}: no such fault; there are ${all}`);
+}
+
 function isTopology(text: string): text is Topology {
   return topologies.some((topology) => topology === text);
 }
 
 /** Why these options do not go together, or undefined when they do. */
 function contradiction(options: LabOptions): string | undefined {
-  const { scenario, fault, system, topology, link, mirrored, members, policy } = options;
-  const { only, at } = faultByName(fault);
-  if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
+  const { scenario, faults, system, topology, link, mirrored, members, policy } = options;
+  for (const fault of faults) {
+    const objection = impossible(fault, options);
+    if (objection !== undefined) return objection;
+  }
+  if (new Set(faults.flatMap((fault) => faultByName(fault).checked ?? [])).size > 1)
+    return `--fault ${faults.join(',')}: a group of the lab has one check, of the service or of the exchange`;
   if (policy === 'strict' && system !== 'understudy')
     return `--policy strict has no counterpart in ${system}`;
-  if (fault === 'exchange' && scenario !== 'pbx') return '--fault exchange: only pbx has an exchange';
   if (!mirrored && scenario !== 'pbx') return '--unmirrored: only pbx mirrors something';
   if (scenario === 'fig1a') {
-    if (at === 'proxy') return `--fault ${fault}: fig1a has no proxies, fig1b has`;
     return topology !== 'both' || !link ? '--topology and --no-link belong to fig1b and pbx' : undefined;
   }
   if (system !== 'understudy') return `--system ${system} has no proxies; it can play fig1a`;
   if (policy === 'strict') return '--policy strict: fig1a plays it';
-  if (members !== 2) return `--members: ${scenario} has two`;
+  return members !== 2 ? `--members: ${scenario} has two` : undefined;
+}
+
+/** Why this fault cannot be played so, or undefined when it can. */
+function impossible(fault: FaultName, options: LabOptions): string | undefined {
+  const { scenario, system, topology, link } = options;
+  const { only, at } = faultByName(fault);
+  if (only === 'understudy' && system !== only) return `--fault ${fault} has no counterpart in ${system}`;
+  if (fault === 'exchange' && scenario !== 'pbx') return '--fault exchange: only pbx has an exchange';
+  if (scenario === 'fig1a')
+    return at === 'proxy' ? `--fault ${fault}: fig1a has no proxies, fig1b has` : undefined;
   if (topology === 'shared' && at === 'proxy')
     return `--fault ${fault}: nobody else would answer with one proxy`;
   if (topology === 'shared' && fault === 'lan')

@@ -1,5 +1,5 @@
 /** The lab's result for people. */
-import { faultByName, isFaultName } from './fault.ts';
+import { faultByName } from './fault.ts';
 import { machinesOf } from './layout.ts';
 import { formatAdministration, formatSessions } from './pbx/report.ts';
 import type { LabPlan } from './plan.ts';
@@ -55,17 +55,19 @@ function behind(member: string, plan: LabPlan): string {
   return proxy === undefined ? '' : ` behind ${proxy}`;
 }
 
-function struckName({ fault, plan }: LabResult, { victim }: Trial): string {
+function struckName({ plan }: LabResult, { victim, fault }: Trial): string {
   const proxy = proxyName(victim, plan) ?? victim;
-  return isFaultName(fault) && faultByName(fault).at === 'proxy' ? proxy : victim;
+  return faultByName(fault).at === 'proxy' ? proxy : victim;
 }
 
 function heading(result: LabResult): string {
   const facts = Object.entries(result.facts).map(([name, value]) => `${name} ${value}`);
-  const fault = isFaultName(result.fault) ? faultByName(result.fault).summary : result.fault;
+  const heads = result.faults.map(
+    (fault) => `  ${result.system} · ${result.scenario} · ${fault}: ${faultByName(fault).summary}`,
+  );
   return [
     '',
-    `  ${result.system} · ${result.scenario} · ${result.fault}: ${fault}`,
+    ...heads,
     `  ${facts.join(' · ')} · Linux ${result.kernel}${result.rootless ? ' · rootless' : ''}`,
     ...(result.stream === undefined
       ? []
@@ -137,21 +139,22 @@ function probe({ probe: p, returned, victim }: Trial): string {
 
 function trialsTable(trials: readonly Trial[]): string {
   const names = moments.map(([name]) => name).filter((n) => trials.some((t) => t.afterFaultUs[n] !== null));
-  const columns = ['trial', 'victim', ...names, 'blackout ms', 'lost', ''];
-  const widths = columns.map((name) => Math.max(name.length, 9) + 2);
+  const columns = ['trial', 'fault', 'victim', ...names, 'blackout ms', 'lost', ''];
+  const rows = trials.map((trial) => [
+    String(trial.trial),
+    trial.fault,
+    trial.victim,
+    ...names.map((name) => String(trial.afterFaultUs[name] ?? '-')),
+    trial.probe.blackoutMs.toFixed(2),
+    String(trial.probe.lost),
+    trial.ok ? '' : 'FAILED',
+  ]);
+  const widths = columns.map(
+    (name, i) => Math.max(9, name.length, ...rows.map((row) => row[i]?.length ?? 0)) + 2,
+  );
   const line = (cells: readonly string[]): string =>
     `    ${cells.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('')}`;
-  const rows = trials.map((trial) =>
-    line([
-      String(trial.trial),
-      trial.victim,
-      ...names.map((name) => String(trial.afterFaultUs[name] ?? '-')),
-      trial.probe.blackoutMs.toFixed(2),
-      String(trial.probe.lost),
-      trial.ok ? '' : 'FAILED',
-    ]),
-  );
-  return ['  Trials, µs after the fault', line(columns), ...rows].join('\n');
+  return ['  Trials, µs after the fault', ...[columns, ...rows].map(line)].join('\n');
 }
 
 function verdict(result: LabResult): string {

@@ -1,4 +1,5 @@
 /** What one run of the lab found: the object that `--json` prints. */
+import type { FaultName } from './fault.ts';
 import type { SessionCounts } from './pbx/sessions.ts';
 import type { LabPlan } from './plan.ts';
 import type { StreamResult } from './stream.ts';
@@ -6,7 +7,8 @@ import type { Trial } from './trial.ts';
 
 export interface LabResult {
   readonly scenario: string;
-  readonly fault: string;
+  /** In the order in which they were played. */
+  readonly faults: readonly FaultName[];
   readonly system: string;
   /** Every trial was as it must be. */
   readonly ok: boolean;

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicUs } from '../linux/clock.ts';
 import type { Director } from './director.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, type FaultName, faultByName } from './fault.ts';
 import { hearOldProxy, type OldProxy } from './old-proxy.ts';
 import { judgeSessions, type TrialSessions } from './pbx/sessions.ts';
 import type { MemberPlan } from './plan.ts';
@@ -14,6 +14,7 @@ import { until } from './until.ts';
 
 export interface Trial {
   readonly trial: number;
+  readonly fault: FaultName;
   /** The member that was active. */
   readonly victim: string;
   /** Who answers for the address now; the victim itself after a fault that must change nothing. */
@@ -95,8 +96,9 @@ interface Sighting {
   readonly troubles: string[];
 }
 
-/** Runs one trial of `fault` against the member that is active now, and leaves everything ready for the next. */
-export async function runTrial(director: Director, fault: Fault, trial: number): Promise<Trial> {
+/** Runs one trial of a fault against the member that is active now, and leaves everything ready for the next. */
+export async function runTrial(director: Director, name: FaultName, trial: number): Promise<Trial> {
+  const fault = faultByName(name);
   const sinceUs = director.judgedUntilUs;
   const victim = await choose(director, fault);
   await director.aimStream(victim);
@@ -104,7 +106,7 @@ export async function runTrial(director: Director, fault: Fault, trial: number):
   director.progress(`trial ${trial}: ${victim.name} is active; fault: ${fault.summary}`);
   const sighting = await pull(director, fault, victim);
   const mended = await mend(director, fault, sighting);
-  return await conclude(director, fault, trial, sinceUs, sighting, mended);
+  return { trial, fault: name, ...(await conclude(director, fault, sinceUs, sighting, mended)) };
 }
 
 /** The active member, when all have settled; for a fault of a proxy, one that has a proxy. */
@@ -163,11 +165,10 @@ async function pull(director: Director, fault: Fault, victim: MemberPlan): Promi
 async function conclude(
   director: Director,
   fault: Fault,
-  trial: number,
   sinceUs: number,
   sighting: Sighting,
   { returned, mendedUs }: Mended,
-): Promise<Trial> {
+): Promise<Omit<Trial, 'trial' | 'fault'>> {
   const { victim, successor, faultAt, streams, hosts, proxies, troubles } = sighting;
   const { plan, system, switchboard, fifo } = director;
   const probe = mainStreamOf(director, streams);
@@ -190,7 +191,6 @@ async function conclude(
     ...(sessions === undefined ? [] : judgeSessions(sessions)),
   ];
   return {
-    trial,
     victim: victim.name,
     successor: successor?.name ?? null,
     ok: why.length === 0,

@@ -8,8 +8,8 @@ import { fakeClockLibrary } from '../../src/lab/wall-clock.ts';
 
 const { CI: ci } = process.env;
 const cli = join(import.meta.dirname, '../../src/cli/main.ts');
-/** The longest any of these runs may take, milliseconds. */
-const timeoutMs = 60_000;
+/** The longest a lab of one trial may take, milliseconds. */
+const trialTimeoutMs = 60_000;
 
 export interface LabRun {
   readonly result: LabResult | undefined;
@@ -36,11 +36,13 @@ const asUser: readonly string[] =
         ...['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'],
       ];
 
+/** `trials`: so many times the patience of one. */
 export async function runLab(
   scenario: string,
   options: readonly string[],
-  rootless = false,
+  { rootless = false, trials = 1 }: { readonly rootless?: boolean; readonly trials?: number } = {},
 ): Promise<LabRun> {
+  const timeoutMs = trials * trialTimeoutMs;
   const [command = '', ...args] = [...(rootless ? asUser : []), ...labCommand(scenario), ...options];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
   let stdout = '';

@@ -37,16 +37,17 @@ export async function play(
   sessions?: Sessions,
 ): Promise<LabResult> {
   const { fifo, rootless, progress, present } = surroundings;
-  const fault = faultByName(options.fault);
-  const plan = fault.stranger === true ? withStranger(network) : network;
+  const faults = options.faults.map(faultByName);
+  const plan = faults.some(({ stranger }) => stranger) ? withStranger(network) : network;
+  const [checked] = faults.flatMap((fault) => fault.checked ?? []);
   const { scenario, pcap, system, intervalMs, misses } = options;
   const names = machinesOf(plan).map(({ name }) => name);
   progress(`building the network: ${names.join(', ')}, a switch`);
   const stream = makeStream(options, plan);
   const director = assemble({
     ...{ plan, fifo, system, progress },
-    ...(fault.checked === undefined ? {} : { checkedPort: checkedPorts[fault.checked] }),
-    falseClocks: fault.falseClocks === true,
+    ...(checked === undefined ? {} : { checkedPort: checkedPorts[checked] }),
+    falseClocks: faults.some(({ falseClocks }) => falseClocks),
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(misses === undefined ? {} : { misses }),
     ...(pcap === undefined ? {} : { pcap }),
@@ -57,15 +58,16 @@ export async function play(
   let failure: string | undefined;
   try {
     await director.open();
-    for (let trial = 1; trial <= options.trials; trial++) {
-      trials.push(await runTrial(director, fault, trial));
+    for (const fault of options.faults) {
+      for (let times = 0; times < options.trials; times++)
+        trials.push(await runTrial(director, fault, trials.length + 1));
     }
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error);
   }
   const result: LabResult = {
     scenario,
-    fault: options.fault,
+    faults: options.faults,
     system: director.system.name,
     ok: failure === undefined && trials.every((trial) => trial.ok),
     ...(failure === undefined ? {} : { failure }),
