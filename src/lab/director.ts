@@ -43,7 +43,7 @@ export const healthPort = 7007;
 const stationPriority = 5;
 /** Of the services: a real-time thread must not wait for the runtime's helper threads, which are ordinary ones. */
 const runtime: readonly string[] = ['--single-threaded'];
-const readyTimeoutMs = 20_000;
+const readyTimeoutMs = 30_000;
 /** How often a wait is explained, milliseconds. */
 const patienceMs = 2000;
 

@@ -28,7 +28,7 @@ const cliPath = fileURLToPath(
   new URL(`../cli/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
 /** Several daemons that start at once on a busy machine take their time, milliseconds. */
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 60_000;
 /** Without real-time scheduling every daemon, and the capture, may be late. */
 const ordinaryHearsayMs = 100;
 /** A daemon that has not told its state by then is taken for frozen, milliseconds. */
