@@ -1,7 +1,7 @@
 /** The commands. What each one does is small enough to be here, or in the file named after it. */
 import { Argument, Command, CommanderError } from 'commander';
 import { CodedError, describeFailure, failureKinds } from '../api/errors.ts';
-import { ControlClient } from './control-client.ts';
+import type { ControlClient } from './control-client.ts';
 import { doctorPage, works } from './doctor-page.ts';
 import { eventLine, readClocks } from './event-line.ts';
 import { chooseSocket, type SocketOptions } from './socket-choice.ts';
@@ -203,6 +203,8 @@ async function withClient<Answer>(
   options: SocketOptions,
   use: (client: ControlClient) => Promise<Answer>,
 ): Promise<Answer> {
+  // A daemon and a relay start without what only these commands need: a fifth of a second of computing each.
+  const { ControlClient } = await import('./control-client.ts');
   const client = new ControlClient(await chooseSocket(options));
   try {
     return await use(client);
