@@ -19,6 +19,11 @@ test('a scenario alone means one power loss, two members, our own daemons', () =
   });
 });
 
+test('several faults are played in their order', () => {
+  const { faults } = parseLabArguments(['fig1b', '--fault', 'power,power,proxy-kill']) ?? {};
+  assert.deepEqual(faults, ['power', 'power', 'proxy-kill']);
+});
+
 test('a rate for the TCP stream asks for the stream, too', () => {
   const { stream, streamRate } = parseLabArguments(['fig1a', '--stream-rate', '200M']) ?? {};
   assert.deepEqual({ stream, streamRate }, { stream: true, streamRate: '200M' });
@@ -36,6 +41,10 @@ test('what cannot be is refused with what can', () => {
     );
   };
   refused(['fig1a', '--fault', 'fire'], /there are power, silent/);
+  refused(['fig1a', '--fault', 'power,fire'], /there are power, silent/);
+  refused(['fig1a', '--fault', ''], /there are power, silent/);
+  refused(['fig1a', '--fault', 'power,proxy'], /fig1b has/);
+  refused(['pbx', '--fault', 'check,exchange'], /one check/);
   refused(['fig9'], /fig1a/);
   refused([], /fig1a/);
   refused(['fig1a', '--trials', '0'], /whole number/);
