@@ -9,7 +9,7 @@ import { fakeClockLibrary } from '../../src/lab/wall-clock.ts';
 const { CI: ci } = process.env;
 const cli = join(import.meta.dirname, '../../src/cli/main.ts');
 /** The longest a lab of one trial may take, milliseconds. */
-const trialTimeoutMs = 60_000;
+const trialTimeoutMs = 120_000;
 
 export interface LabRun {
   readonly result: LabResult | undefined;
