@@ -18,6 +18,8 @@ const names = ['active', 'standby'] as const;
 export type Name = (typeof names)[number];
 const group = 'web';
 const readyMs = 20_000;
+/** A daemon that is not ready in 10 s of its own ends; before that there is Node, on a machine that has other things to do. */
+const startMs = 60_000;
 export const backendPort = 8081;
 
 export interface Settings {
@@ -152,8 +154,11 @@ export class Machine {
     });
     await until(
       `${this.name} answers`,
-      async () => (await this.status().catch(() => undefined)) !== undefined,
-      readyMs,
+      async () => {
+        if (!this.#runs) throw new Error(`the daemon ended (${this.told()})`);
+        return (await this.status().catch(() => undefined)) !== undefined;
+      },
+      startMs,
       () => this.told(),
     );
     followEvents(socketOf(this.name), (event) => this.events.push(event)).catch(() => undefined);
