@@ -68,6 +68,8 @@ export class Partner {
   #offsets: ReadonlyMap<string, number> = new Map();
   #believesUntilUs = 0;
   #askAtUs = 0;
+  /** When the two lost each other last. */
+  #lostAtUs = 0;
   #nowUs = 0;
 
   constructor(config: PartnerConfig, readiness: Readiness, events: PartnerEvents) {
@@ -158,6 +160,7 @@ export class Partner {
       if (this.#commits.isOverdue(nowUs) || isOutputOverdue) this.#giveUp('it does not take what it is sent');
       else if (this.#exchange.keptBytes > this.#config.bytesMax * 2) this.#giveUp('too much waits for it');
     }
+    if (this.#leads && this.#role === 'active' && !this.#exchange.met) this.#outlive(nowUs);
     this.flush();
   }
 
@@ -366,8 +369,19 @@ export class Partner {
     if (!this.#contention.defer(kind, body)) this.#beginAnew();
   }
 
+  /** What led until this machine did has not said that it leads no more: without power it never will. */
+  #outlive(nowUs: number): void {
+    const { mode } = this.#commits;
+    if (mode === 'commit' || this.#contention.contended) return;
+    if (nowUs - this.#lostAtUs < this.#config.patienceUs) return;
+    if (mode === 'follow') return this.#giveUp('it is gone');
+    this.#role = undefined;
+    this.#takeStrays();
+  }
+
   #disconnected(): void {
     this.#exchange.disconnected();
+    this.#lostAtUs = this.#nowUs;
     // A standby that we do not hear may become the active.
     if (this.#role === 'standby' && this.#believesUntilUs === Number.POSITIVE_INFINITY)
       this.#believesUntilUs = this.#nowUs + (this.#config.patienceUs / 2) * clockShare;

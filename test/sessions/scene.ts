@@ -6,49 +6,49 @@ import { links, Process, power, services } from './trial.ts';
 
 const service = services.ipv4;
 
+async function talk(): Promise<Process> {
+  const client = new Process('client', 'talk.ts', service);
+  assert.deepEqual(await client.report(), { connected: true });
+  return client;
+}
+
 export class Scene {
   readonly active: Process;
   readonly standby: Process;
-  readonly #clients: Process[] = [];
+  /** Clients whose connections the standby does not know. */
+  readonly older: readonly Process[];
+  readonly #clients: Process[];
 
-  /** `place`: of the backend, as relay.ts takes it; MACHINE in it is the machine's name. */
-  static async open(place = '127.0.0.1 8081'): Promise<Scene> {
-    const active = new Process(
-      'active',
-      'relay.ts',
-      'active',
-      service,
-      links.active,
-      links.standby,
-      place.replace('MACHINE', 'active'),
-    );
+  /**
+   * `place`: of the backend, as relay.ts takes it; MACHINE in it is the machine's name. `older`: so many clients connect before
+   * there is a standby.
+   */
+  static async open(place = '127.0.0.1 8081', older = 0): Promise<Scene> {
+    const relay = (name: 'active' | 'standby', other: 'active' | 'standby'): Process =>
+      new Process(name, 'relay.ts', name, service, links[name], links[other], place.replace('MACHINE', name));
+    const active = relay('active', 'standby');
     await active.report();
-    const standby = new Process(
-      'standby',
-      'relay.ts',
-      'standby',
-      service,
-      links.standby,
-      links.active,
-      place.replace('MACHINE', 'standby'),
-    );
-    await standby.report();
     ip('-n client neigh flush all');
-    const scene = new Scene(active, standby);
+    const clients: Process[] = [];
+    while (clients.length < older) clients.push(await talk());
+    const standby = relay('standby', 'active');
+    await standby.report();
+    const scene = new Scene(active, standby, clients);
     await scene.until('active', 'mirroring', 'mirrored');
     return scene;
   }
 
-  private constructor(active: Process, standby: Process) {
+  private constructor(active: Process, standby: Process, older: readonly Process[]) {
     this.active = active;
     this.standby = standby;
+    this.older = older;
+    this.#clients = [...older];
   }
 
   /** A connected client. */
   async client(): Promise<Process> {
-    const client = new Process('client', 'talk.ts', service);
+    const client = await talk();
     this.#clients.push(client);
-    assert.deepEqual(await client.report(), { connected: true });
     return client;
   }
 

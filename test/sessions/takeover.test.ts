@@ -189,6 +189,15 @@ test('what the old active still delivers, before it hears that it is none, is no
   assert.deepEqual(await fresh.report(), { data: '1 late\n' });
 });
 
+test('who asks for what a machine without power alone had is told, also when nobody else says anything', async (context) => {
+  const scene = await Scene.open('', 1);
+  context.after(() => scene.close());
+  const [client] = scene.older;
+  await scene.takeOver();
+  client?.tell(JSON.stringify({ send: 'ECHO\nanybody?\n' }));
+  assert.deepEqual(await client?.report(), { error: 'ECONNRESET' });
+});
+
 /** Nothing leaves a client that only acknowledges (IPv4, timestamps). */
 const noAcknowledgments =
   'add table ip terse; add chain ip terse output { type filter hook output priority 0; }; ' +
