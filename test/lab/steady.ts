@@ -1,12 +1,12 @@
 /**
  * What is tried in real time on a machine that is itself stopped now and then (a shared host, a snapshot) proves nothing
- * while it stands still. A metronome under SCHED_FIFO tells: a test that failed while it was late is run again, a few times
- * at most, and says so; one that failed on a machine that ran on has failed.
+ * while it stands still. A metronome under SCHED_FIFO tells: a test that failed while it was late is run again, twice at
+ * most, and says so; one that failed on a machine that ran on has failed.
  */
 import type { TestContext } from 'node:test';
 import { Metronome, type Stall } from '../../src/lab/metronome.ts';
 
-const attemptsMax = 5;
+const attemptsMax = 3;
 
 export type Body = (context: TestContext) => Promise<void>;
 
