@@ -235,9 +235,10 @@ export class Pair {
 
   /** At least so many connections, and all of them on both machines. */
   async mirrored(least: number): Promise<void> {
-    await this.until(`${least} connections on both machines`, async () => {
+    let counts: GroupStatus['sessions'] | null = null;
+    const holds = async (): Promise<boolean> => {
       const name = await this.active();
-      const counts = name === undefined ? null : (await this.machines[name].group()).sessions;
+      counts = name === undefined ? null : (await this.machines[name].group()).sessions;
       return (
         counts !== null &&
         counts.partner === 'standby' &&
@@ -245,7 +246,8 @@ export class Pair {
         counts.sessions >= least &&
         counts.survivable === counts.sessions
       );
-    });
+    };
+    await this.until(`${least} connections on both machines`, holds, () => JSON.stringify(counts));
   }
 
   /** Clients begin to work. */
@@ -285,8 +287,10 @@ export class Pair {
     await this.machines[name].start();
   }
 
-  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    await until(what, holds, readyMs, () => names.map((name) => this.machines[name].told()).join('\n'));
+  /** `seen`: what was found last, where that tells why it was in vain. */
+  async until(what: string, holds: () => Promise<boolean>, seen = (): string => ''): Promise<void> {
+    const told = (): string => [seen(), ...names.map((name) => this.machines[name].told())].join('\n');
+    await until(what, holds, readyMs, told);
   }
 
   async close(): Promise<void> {
