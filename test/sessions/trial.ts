@@ -71,6 +71,9 @@ export function build(): void {
     ip(`-n ${host} addr add 2001:db8::${number}/64 dev lan0 nodad`);
     ip(`-n ${host} link set lan0 up`);
   }
+  // Thousands of connections soon after thousands: the kernel would look through those that are over, one after the other.
+  const range = '/proc/sys/net/ipv4/ip_local_port_range';
+  execFileSync('ip', ['netns', 'exec', 'client', 'sh', '-c', `echo 1024 65535 >${range}`]);
   ip('-n active link add link0 type veth peer name link0 netns standby');
   ip(`-n active addr add ${links.active}/24 dev link0`);
   ip(`-n standby addr add ${links.standby}/24 dev link0`);
