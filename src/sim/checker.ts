@@ -34,8 +34,8 @@ export class Checker {
   #disturbedAt = Number.NEGATIVE_INFINITY;
   #causedAt = 0;
   #overlapSince: number | undefined;
-  /** The term that each proxy served when its lease ended. */
-  readonly #lapsed = new Map<NodeId, Term>();
+  /** The term that each proxy served when its lease ended, and when that was. */
+  readonly #lapsed = new Map<NodeId, { readonly term: Term; readonly at: number }>();
   readonly #debuts: Debuts;
   #excusedUntil = 0;
 
@@ -152,7 +152,7 @@ export class Checker {
   }
 
   leaseEnded({ id, isProxy, front }: Machine): void {
-    if (isProxy) this.#lapsed.set(id, this.#knowledge.lastTerm(front.routesTo));
+    if (isProxy) this.#lapsed.set(id, { term: this.#knowledge.lastTerm(front.routesTo), at: this.#now });
   }
 
   /** Follows how long there are two voices. */
@@ -275,12 +275,17 @@ export class Checker {
     );
   }
 
-  /** Whoever was silenced by the end of its lease listens before it serves the same term again. */
+  /**
+   * Whoever was silenced by the end of its lease listens before it serves the same term again: for the wait of one rank. What
+   * it could not hear in that time, because it was cut off from all, it may hear late, as any other proxy.
+   */
   #judgeLapsed(machine: Machine, term: Term): void {
     const { id } = machine;
     const lapsed = this.#lapsed.get(id);
     this.#lapsed.delete(id);
-    if (lapsed === undefined || compareTerms(lapsed, term) !== 0) return;
+    const { missCount, intervalUs } = this.#world.plan;
+    if (lapsed === undefined || compareTerms(lapsed.term, term) !== 0) return;
+    if (this.#now - lapsed.at > (missCount + 1) * intervalUs) return;
     for (const voice of this.#voices) {
       const other = this.#termOf(voice);
       if (voice !== machine && compareTerms(other, term) > 0 && this.#world.network.reaches(voice.id, id))
