@@ -31,44 +31,44 @@ export class ReplicaFlow {
   #preparation: (() => void) | undefined;
   /** What the socket said last: it is as far at least. */
   #known: Progress | undefined;
-  /** The machine's change of role that it has followed, and the one after which its client was poked. */
-  #turn: number;
-  #pokedTurn: number;
+  /** Numbers of changes of role: of the last one that it has followed, and of the one after which its client was poked. */
+  #followed: number;
+  #pokedAfter: number;
 
-  /** `turn`: the change of role that it was made after. */
-  constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number, turn: number) {
+  /** `change`: the number of the machine's last change of role. */
+  constructor(plan: SocketPlan, session: SharedSession, first: Packet, bytesMax: number, change: number) {
     this.plan = plan;
     this.session = session;
     this.input = new ReplicaInput(bytesMax, plan.windowScale?.theirs);
     this.last = bareOf(first);
     this.#echo = plan.timestamp;
-    this.#turn = turn;
-    this.#pokedTurn = turn;
+    this.#followed = change;
+    this.#pokedAfter = change;
   }
 
   /**
-   * This machine leads since the change of role `turn`, or always has since there is this connection: before a packet may
-   * drive it. What waits of its output is digested then, which takes a while where that is much.
+   * This machine leads since the change of role with this number; to be called before a packet may drive the connection. What
+   * waits of its output is digested the first time, which takes a while where that is much.
    */
-  lead(turn: number): void {
-    if (this.#turn === turn) return;
-    this.#turn = turn;
+  lead(change: number): void {
+    if (this.#followed === change) return;
+    this.#followed = change;
     // It was to become a replica.
     this.#preparation = undefined;
     this.session.output.lead();
   }
 
-  /** Nobody hears it since the change of role `turn`. */
-  follow(turn: number): void {
-    this.#turn = turn;
+  /** Nobody hears it since the change of role with this number. */
+  follow(change: number): void {
+    this.#followed = change;
     this.#preparation = undefined;
     this.session.output.follow();
   }
 
   /** Whether its client is to be poked, once after a change of role. */
-  takePoke(turn: number): boolean {
-    const isDue = this.#pokedTurn !== turn;
-    this.#pokedTurn = turn;
+  takePoke(change: number): boolean {
+    const isDue = this.#pokedAfter !== change;
+    this.#pokedAfter = change;
     return isDue;
   }
 

@@ -67,8 +67,8 @@ export class Replicas {
   readonly #behind = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
   #leads = false;
-  /** Changes of role. A connection follows one when it is next turned to: at a takeover there is no time for all of them. */
-  #turns = 0;
+  /** How many changes of role there were. A connection follows one when it is next turned to: at a takeover there is no time for all of them. */
+  #changes = 0;
   #windowScale = 0;
   #lost = 0;
   #diverged = 0;
@@ -192,7 +192,7 @@ export class Replicas {
 
   /** A connection that began here goes on at the other machine: what is mirrored drives it from now on. */
   adopt(session: SharedSession, { plan, packet }: Beginning): void {
-    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#turns);
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#changes);
     this.#flows.set(session.flow, flow);
     this.#follow(flow);
     flow.prepareBy(() => {
@@ -219,7 +219,7 @@ export class Replicas {
    */
   lead(): void {
     this.#leads = true;
-    this.#turns++;
+    this.#changes++;
     this.#attention.addAll(this.#flows);
     this.#doomed.ask();
   }
@@ -232,7 +232,7 @@ export class Replicas {
         this.#behind.delete(flow);
       }
       this.#advance(flow);
-      if (this.#leads && flow.takePoke(this.#turns)) frames.push(...this.#pokes(flow));
+      if (this.#leads && flow.takePoke(this.#changes)) frames.push(...this.#pokes(flow));
     }
     if (frames.length > 0) this.#options.poke(frames);
   }
@@ -240,14 +240,14 @@ export class Replicas {
   /** Nobody hears the sockets any more; before `adopt`. */
   follow(): void {
     this.#leads = false;
-    this.#turns++;
+    this.#changes++;
     this.#doomed.clear();
     for (const flow of this.#flows.values()) this.#follow(flow);
   }
 
   #follow(flow: ReplicaFlow): void {
     const { session } = flow;
-    flow.follow(this.#turns);
+    flow.follow(this.#changes);
     this.#behind.add(flow);
     if (session.finishing) this.#say('finished', session);
     this.#attention.add(flow);
@@ -341,14 +341,14 @@ export class Replicas {
     const output = SharedOutput.following((commitment) => commit(key, commitment));
     if (this.#leads) output.lead();
     const session = new Session(key, socket, program, output);
-    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#turns);
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#changes);
     this.#flows.set(key, flow);
     return flow;
   }
 
   /** Gives the kernel what may be given, and lets the program answer, until both wait for something else. */
   #advance(flow: ReplicaFlow): void {
-    if (this.#leads) flow.lead(this.#turns);
+    if (this.#leads) flow.lead(this.#changes);
     flow.prepare();
     const { session, input } = flow;
     do {
