@@ -47,8 +47,12 @@ export class Announcer {
     this.#reclaim = context.timers.create('reclaim', () => this.#takeBack());
   }
 
-  /** The first announcement of an activation. The caller reports it by `reportFirst` when everything urgent is said. */
-  begin(): void {
+  /**
+   * The first announcement of an activation. The caller reports it by `reportFirst` when everything urgent is said. `rivals`: nodes
+   * of ours that spoke by a lower term when they were last heard.
+   */
+  begin(rivals: readonly NodeId[] = []): void {
+    for (const rival of rivals) this.#rivals.add(rival);
     this.#begun = this.#context.now;
     this.#round = 0;
     this.#defended = this.#context.now;

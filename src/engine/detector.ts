@@ -172,7 +172,7 @@ export class Detector {
       if (now - buried < this.#config.startupGraceUs) return false;
       peer.deadBoot = 0;
     }
-    if (boot !== peer.boot) peer.reborn(boot);
+    if (boot !== peer.boot) peer.reborn(boot, now);
     return true;
   }
 

@@ -221,8 +221,13 @@ export class Engine {
   }
 
   #message(path: PathId, message: ControlMessage): void {
-    const peer = this.#context.detector.heard(path, message, this.#context.now);
+    const { detector, now } = this.#context;
+    const before = detector.peer(message.sender);
+    const boot = before?.up ? before.boot : 0;
+    const peer = detector.heard(path, message, now);
     if (peer === undefined) return this.#lateWord(message);
+    // It can hear us from now on, and may be about to decide without us.
+    if (peer.up && peer.boot !== boot) this.#context.beatDue = true;
     for (const record of message.groups) this.#noted(peer, record);
     if (message.scope === 0) return;
     const { scope, type } = message;
@@ -239,7 +244,8 @@ export class Engine {
   #lateWord({ sender, groups }: ControlMessage): void {
     const { detector, terms } = this.#context;
     if (detector.peer(sender) === undefined) return;
-    for (const { group, term } of groups) if (this.#groups.has(group)) terms.note(group, term);
+    for (const { group, term } of groups)
+      if (this.#groups.has(group)) terms.note(group, term, this.#context.now);
   }
 
   /** What a peer says of itself in a group: to a member, or to a proxy. */

@@ -54,7 +54,7 @@ export class Group {
   noted(peer: PeerWatch, record: Word): void {
     const { member } = this;
     const standing = peer.standingToNote(member.id);
-    const news = this.#context.terms.note(member.id, record.term);
+    const news = this.#context.terms.note(member.id, record.term, this.#context.now);
     // It knows of an activation that we have not heard of from whoever made it: leave that one time to be heard.
     if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
     const newer = standing.note(record);
@@ -82,7 +82,7 @@ export class Group {
   notedProxy(peer: PeerWatch, record: Word): void {
     const { member } = this;
     const standing = peer.standingToNote(member.id);
-    const news = this.#context.terms.note(member.id, record.term);
+    const news = this.#context.terms.note(member.id, record.term, this.#context.now);
     if (!standing.note(record)) return;
     if (news && !standing.served) member.pause(slotUs(this.#context.config));
     if (!member.holds && member.state !== 'acquiring') return;
@@ -97,13 +97,13 @@ export class Group {
     const { member } = this;
     const higher = member.registrant?.answered(message);
     if (higher === undefined) return;
-    this.#context.terms.note(member.id, higher);
+    this.#context.terms.note(member.id, higher, this.#context.now);
     if (member.holds && compareTerms(higher, member.held) > 0) this.#goAbove();
   }
 
   message(peer: PeerWatch, message: ControlMessage): void {
     if (message.type === ControlType.switchoverRequest) {
-      this.#context.terms.note(this.member.id, message.term);
+      this.#context.terms.note(this.member.id, message.term, this.#context.now);
       this.#requests.message(message);
       return;
     }

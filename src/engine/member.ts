@@ -170,14 +170,20 @@ export class Member {
     return undefined;
   }
 
-  /** Whoever held the term says, or its end has proven, that it does no more. */
+  /**
+   * Whoever holds the highest term known, this one, says, or its end has proven, that it does no more. A life that ended or
+   * began before the term was heard of proves nothing: it may be an earlier one, or the one in which it took the role.
+   */
   #isOver(term: Term): boolean {
     const holder = this.context.detector.peer(term.member);
     if (holder === undefined) return false;
-    if (!holder.up) return holder.boot !== 0 && holder.deadBoot === holder.boot;
+    const since = this.context.terms.seenSince(this.id) ?? this.context.now;
+    const isLater = (at: Instant | undefined): boolean => at !== undefined && at >= since;
+    if (!holder.up) return holder.boot !== 0 && holder.deadBoot === holder.boot && isLater(holder.deadAt);
     const standing = holder.standing(this.id);
     if (standing === undefined || standing.holds) return false;
-    return standing.state === MemberState.starting || compareTerms(standing.term, term) >= 0;
+    if (compareTerms(standing.term, term) >= 0) return true;
+    return standing.state === MemberState.starting && isLater(holder.bornAt);
   }
 
   /** Living peers that could take the role now, the best first. */
@@ -194,7 +200,7 @@ export class Member {
     const from = this.#state;
     this.#state = become(from, to);
     // Nobody heard of the term, but the fence may have been open by it.
-    if (from === 'acquiring') this.context.terms.note(this.id, this.held);
+    if (from === 'acquiring') this.context.terms.note(this.id, this.held, this.context.now);
     if (holdsRole(wireStates[to])) this.vacantSince = undefined;
     if (wireStates[from] !== wireStates[to]) this.context.beatDue = true;
     this.context.report({ code: 'transition', group: this.id, from, to, term: this.#termOf(from, to), why });
@@ -227,7 +233,7 @@ export class Member {
     context.emit({ kind: 'answer', group: id, on: true });
     if (this.holdsPackets) context.emit({ kind: 'hold', group: id, action: 'deliver' });
     this.holdsPackets = false;
-    context.terms.note(id, this.held);
+    context.terms.note(id, this.held, context.now);
     this.lastActive = context.config.self;
     const why = this.why;
     this.#state = become(this.#state, 'active');

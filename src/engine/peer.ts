@@ -63,6 +63,8 @@ export class PeerWatch {
   /** It has been down for as long as plain silence takes, so that silence itself is a cause too. */
   silent = false;
   boot: BootNonce = 0;
+  /** When that was heard first. */
+  bornAt: Instant | undefined;
   /** The boot whose death was proven, and when. Its late datagrams are not believed. */
   deadBoot: BootNonce = 0;
   deadAt: Instant | undefined;
@@ -100,9 +102,10 @@ export class PeerWatch {
   }
 
   /** A new life of the peer: what the former one said of itself is void. */
-  reborn(boot: BootNonce): void {
+  reborn(boot: BootNonce, now: Instant): void {
     if (this.boot !== 0) this.#formerBoots = [this.boot, ...this.#formerBoots].slice(0, formerBootsKept);
     this.boot = boot;
+    this.bornAt = now;
     this.#standings = new Map();
   }
 

@@ -136,7 +136,7 @@ export class ProxyPart {
     this.presence.route(this.#client);
     this.presence.answer(true);
     this.presence.release('deliver');
-    if (first) this.announcer.begin();
+    if (first) this.announcer.begin(this.#whereabouts.succeeded);
     this.#context.beatAll();
     this.#report(from, why);
     if (first) this.announcer.reportFirst();
@@ -247,7 +247,7 @@ export class ProxyPart {
   #speakAgain(): void {
     if (this.#state !== 'serving') return;
     this.presence.answer(true);
-    this.announcer.begin();
+    this.announcer.begin(this.#whereabouts.succeeded);
     this.announcer.reportFirst();
   }
 

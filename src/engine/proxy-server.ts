@@ -110,11 +110,11 @@ export class ProxyServer {
   noted(peer: PeerWatch, record: Word): void {
     const part = this.#part;
     const standing = peer.standingToNote(this.id);
-    this.#context.terms.note(this.id, record.term);
+    this.#context.terms.note(this.id, record.term, this.#context.now);
     if (!standing.note(record) || !part.open) return;
     const order = compareTerms(record.term, part.term);
     // It spoke for a term that is over: hosts may have heard that last.
-    if (!standing.holds) part.announcer.unopposed(peer.id);
+    if (!standing.holds && !standing.answers) part.announcer.unopposed(peer.id);
     else if (order < 0 && this.#whereabouts.isElsewhere(peer.id)) part.announcer.opposed(peer.id);
     if (order <= 0) return;
     // Hearsay of a higher term is no reason to fall silent, unless our own member says it, and not because we told it;

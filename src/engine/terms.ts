@@ -3,11 +3,12 @@
  * in blocks ahead of need, so that an activation writes nothing.
  */
 import { compareTerms, type GroupId, type NodeId, noTerm, type Term } from '../wire/control/message.ts';
+import type { Instant } from './time.ts';
 
 export class Terms {
   readonly #self: NodeId;
   readonly #floor: number;
-  readonly #seen = new Map<GroupId, Term>();
+  readonly #seen = new Map<GroupId, { readonly term: Term; readonly since: Instant }>();
   /** Strict groups: the highest counter that was promised to anybody, or that a voter held against us. */
   readonly #raised = new Map<GroupId, number>();
   #block: number;
@@ -27,13 +28,18 @@ export class Terms {
 
   /** The highest term seen for the group, from whomever; `noTerm` if none. */
   seen(group: GroupId): Term {
-    return this.#seen.get(group) ?? noTerm;
+    return this.#seen.get(group)?.term ?? noTerm;
+  }
+
+  /** When that one was heard of; undefined: none was. */
+  seenSince(group: GroupId): Instant | undefined {
+    return this.#seen.get(group)?.since;
   }
 
   /** True when it is higher than every one seen before. */
-  note(group: GroupId, term: Term): boolean {
+  note(group: GroupId, term: Term, now: Instant): boolean {
     if (compareTerms(term, this.seen(group)) <= 0) return false;
-    this.#seen.set(group, term);
+    this.#seen.set(group, { term, since: now });
     this.#highest = Math.max(this.#highest, term.counter);
     return true;
   }

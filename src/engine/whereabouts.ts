@@ -81,6 +81,15 @@ export class Whereabouts {
     );
   }
 
+  /** Other places that answered hosts when they were heard last, by a lower term than the highest known. */
+  get succeeded(): readonly NodeId[] {
+    const places = new Set(this.config.elsewhere.map(({ place }) => place));
+    return [...places].filter((place) => {
+      const standing = this.standing(place);
+      return standing?.answers && compareTerms(standing.term, this.seen) < 0;
+    });
+  }
+
   /** Where the member of this term is, as seen from the hosts' LAN; 0: registered here, or unknown. */
   placeOf({ member }: Term): NodeId | 0 {
     return this.config.elsewhere.find((other) => other.member === member)?.place ?? 0;

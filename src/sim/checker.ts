@@ -3,8 +3,8 @@
  *
  * A voice is who answers hosts: a member on their LAN with an open fence, or a proxy that answers with its fence open.
  * Two of them are excused when the second had not heard the first for more than an interval (it had reason to believe it
- * dead), or when the network or a scheduler misbehaved a moment ago; even then they must end soon. A proxy that is
- * succeeded answers until it hears of it.
+ * dead), when the network or a scheduler misbehaved a moment ago, or, once in a world, when both decided at one time; even
+ * then they must end soon. A proxy that is succeeded answers until it hears of it.
  */
 import {
   type ControlMessage,
@@ -22,6 +22,8 @@ import type { World } from './world.ts';
 
 /** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
 const excuse = { us: 350_000, counts: 4 };
+/** The longest that a packet which has arrived waits for a turn of its machine. */
+const turnUs = 100;
 /** Every change of role follows a cause by less than this: the longest grace and time-out, twice; ten counts to preempt. */
 const cause = { us: 600_000, counts: 12 };
 /** Two wake-ups, and what a turn takes. */
@@ -38,6 +40,8 @@ export class Checker {
   readonly #lapsed = new Map<NodeId, { readonly term: Term; readonly at: number }>();
   readonly #debuts: Debuts;
   #excusedUntil = 0;
+  /** How often two decided at one time. */
+  #coincidences = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -270,6 +274,10 @@ export class Checker {
     const excused = silentUs >= 1.3 * intervalUs;
     if (excused && !this.#world.plan.calm) return;
     if (this.#now - this.#disturbedAt < longUs(this.#world.plan, excuse)) return;
+    // Who decides while the other's word is on its way cannot know of it. Once in a world that is chance.
+    const [, delayUs] = this.#world.plan.delayUs;
+    const together = this.#now - this.#knowledge.activatedAt(holder.id) <= delayUs + turnUs;
+    if (together && this.#coincidences++ === 0) return;
     this.#fail(
       `member ${machine.id} opens its fence while member ${holder.id} has its open, heard ${silentUs} µs ago`,
     );

@@ -15,6 +15,19 @@ import {
 
 const five = { counter: 5, member: 1 };
 
+test('who is heard for the first time, or in a new life, hears us at once', () => {
+  const play = new Rehearsal(engineConfig(2, 3));
+  play.drained();
+  play.take(true);
+  const beats = (): boolean => play.take(true).includes('beat 3/1');
+  play.says(3, { state: MemberState.starting });
+  assert.equal(beats(), true);
+  play.says(3, { state: MemberState.starting });
+  assert.equal(beats(), false);
+  play.says(3, { state: MemberState.starting, boot: 4711 });
+  assert.equal(beats(), true);
+});
+
 describe('who goes first', () => {
   test('the chosen successor of a planned switchover, whatever its priority', () => {
     const play = Rehearsal.standby(engineConfig(2, 3));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { later } from '../../src/engine/time.ts';
 import { ControlType, MemberState } from '../../src/wire/control/message.ts';
 import { answers, heard, round, serving1, silent, standingBy } from './behind-proxy.ts';
 import { idle, lanMemberConfig, servedElsewhere, serving, waiting } from './proxied.ts';
@@ -65,6 +66,26 @@ describe('what proxies say of whoever serves', () => {
     dead.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true });
     dead.drained();
     assert.equal(dead.state, 'active');
+  });
+
+  test('the end of a life that was over before the term was heard of proves nothing of that term', () => {
+    const play = standingBy();
+    play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true });
+    play.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true });
+    // It has started again, and serves by a higher term: the proxy has heard it, this member has not yet.
+    play.now = later(play.now, 1);
+    play.says(12, servedElsewhere(9, 1));
+    play.drained();
+    assert.equal(play.state, 'standby');
+  });
+
+  test('nor does the beginning of a life in which it may have taken the role since', () => {
+    const play = standingBy();
+    play.says(1, { state: MemberState.starting, boot: 4711 });
+    play.now = later(play.now, 1);
+    play.says(12, servedElsewhere(9, 1));
+    play.drained();
+    assert.equal(play.state, 'standby');
   });
 
   test('an active member whose proxy knows another one served by a higher term yields', () => {

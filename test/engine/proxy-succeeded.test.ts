@@ -152,6 +152,19 @@ describe('a proxy that is succeeded falls silent at once and sends on what still
     assert.deepEqual(play.take(), ['forward 3', 'route 3']);
   });
 
+  test('one whose predecessor still answered when it was heard last announces again when that one is silent', () => {
+    const play = ready(proxyConfig(), 4);
+    play.says(12, waiting(4, 2));
+    register(play, 1, active(5, 1), 2);
+    play.says(1, active(5, 1));
+    play.drained();
+    assert.equal(stateOf(play), 'serving');
+    play.take();
+    play.says(12, idle(5, 1));
+    play.pass(slot, settle(play));
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 0']);
+  });
+
   test('one that hears a lower term served announces again: hosts may have heard it last', () => {
     const play = servingOne();
     play.pass(200_000, settle(play));

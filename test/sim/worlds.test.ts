@@ -22,6 +22,9 @@ const named: Readonly<Record<string, number>> = {
 const slow: Readonly<Record<string, number>> = {
   'whoever gives the role up when its checks pass again stands by': 12334,
   'a proxy whose lease has ended listens before it serves anybody': 13945,
+  'who is heard for the first time hears us at once': 294811,
+  'a proxy that serves knows who answered before it': 301341,
+  'the end of an earlier life proves nothing of a later term': 372686,
 };
 
 describe('worlds that once broke', () => {
