@@ -20,7 +20,7 @@ export interface ShadowOptions {
   readonly policy?: Policy;
   /** Default 2000; half of it must be longer than a takeover takes, detection included. */
   readonly degradeAfterMs?: number;
-  /** AES-256-GCM instead of HMAC-SHA256 only. Default false; the same on all members. */
+  /** Encrypted (AES-256-GCM) instead of signed only. Default false; the same on all members. */
   readonly encrypt?: boolean;
   /** The largest commit, bytes. Default 16 MiB; the same on all members. */
   readonly commitBytesMax?: number;

@@ -3,7 +3,7 @@
  * is the real one.
  */
 
-/** How frames are protected: signed with HMAC-SHA256, or encrypted with AES-256-GCM. */
+/** How frames are protected: signed (HMAC-SHA256-128 or AES-256-GMAC, by length), or encrypted (AES-256-GCM). */
 export type Protection = 'sign' | 'encrypt';
 
 /** One direction of one connection. Its key is used nowhere else, so a frame's counter is nonce enough. */

@@ -10,7 +10,7 @@ import type { FrameSeal, MirrorCrypto, Protection } from './crypto.ts';
 import { FieldReader, FieldWriter } from './field.ts';
 
 const magic = 0x5553_4d52;
-const version = 1;
+const version = 2;
 const nonceLength = 32;
 /** A hello has at most so many bytes: two names of 200, four key ids, and the rest. */
 export const helloLengthMax: number = 470;

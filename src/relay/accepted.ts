@@ -50,10 +50,10 @@ export class Accepted {
     return this.#sessions.get(flow);
   }
 
-  /** Lets a connection do what it can, and close when that is agreed. */
-  progress(session: SharedSession): void {
+  /** Lets a connection do what it can, and close when that is agreed. What it has to read is reported (`readable`). */
+  progress(session: SharedSession, readable = false): void {
     if (this.#sessions.get(session.flow) !== session) return;
-    session.pump();
+    session.pump(readable);
     const atEnd = session.broken || (session.finished && !session.finishing);
     const mayClose = atEnd && this.#options.mayClose(session);
     if (session.broken && mayClose) return this.#end(session, true);
@@ -115,8 +115,8 @@ export class Accepted {
       const output = SharedOutput.leading((commitment) => commit(flow, commitment));
       const session = new Session(flow, accepted.socket, program(site), output);
       this.#sessions.set(flow, session);
-      readiness.watch(session.socket.fd, EPOLLIN, () => this.progress(session));
-      this.progress(session);
+      readiness.watch(session.socket.fd, EPOLLIN, () => this.progress(session, true));
+      this.progress(session, true);
     }
   }
 

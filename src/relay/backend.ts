@@ -131,13 +131,13 @@ class Backend implements Program {
     this.#watched = true;
   }
 
-  /** Asked once, answered once: who still wants something asks again. */
+  /** Asked once, answered once: who still wants something asks again, mostly for the same: then the kernel is not told. */
   #ready(): void {
     this.#events = 0;
     this.#silent = false;
-    this.#watch();
     this.#send();
     this.#site.wake();
+    if (!this.#closed) this.#watch();
   }
 }
 

@@ -66,19 +66,25 @@ export class Session<Kind extends Output = Output> {
     return this.#failed || (this.#finishing && this.#ended);
   }
 
-  /** Reads, lets the program answer, writes, until one of them can do no more. True when anything happened. */
-  pump(): boolean {
+  /**
+   * Reads, lets the program answer, writes, until one of them can do no more; `reads` false: there is nothing to read. True
+   * when anything happened.
+   */
+  pump(reads = true): boolean {
     let moved = this.#write();
-    for (let turn = 0; turn < readsPerTurn && this.reading; turn++) {
-      const count = this.socket.read(input.subarray(0, Math.min(this.#program.appetite, inputBytes)));
+    for (let turn = 0; reads && turn < readsPerTurn && this.reading; turn++) {
+      const room = input.subarray(0, Math.min(this.#program.appetite, inputBytes));
+      const count = this.socket.read(room);
       if (count === -EAGAIN || count === -EINTR) break;
       moved = true;
       if (count < 0) this.#failed = true;
       else if (count === 0) {
         this.#ended = true;
         this.#program.end();
-      } else this.#program.feed(input.subarray(0, count));
+      } else this.#program.feed(room.subarray(0, count));
       this.#write();
+      // That was all: to be told so costs a call for each short message.
+      if (count < room.length) break;
     }
     return moved;
   }

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import { nodeCrypto } from '../../src/link/crypto.ts';
+import { neighbourFilter } from '../../src/linux/bpf.ts';
 import { interfaceMac } from '../../src/linux/interfaces.ts';
 import { PacketSocket } from '../../src/linux/packet-socket.ts';
 import type { ServerPlace } from '../../src/linux/service-socket.ts';
@@ -86,7 +87,7 @@ const machine = new Machine({
 });
 if (role === 'active') machine.takeOver();
 const mac = interfaceMac(lan);
-const neighbours = PacketSocket.open({ interface: lan, ignoreOutgoing: true });
+const neighbours = PacketSocket.open({ interface: lan, ignoreOutgoing: true, filter: neighbourFilter() });
 let speaks = role === 'active';
 const announcements = (): Uint8Array[] =>
   isIpv4(address)
