@@ -229,8 +229,10 @@ export class Exchange {
     if (known && (received < this.#had || received > this.#sent)) return false;
     this.#met = true;
     if (known) {
-      this.#hadBy(received);
+      this.#forgetUntil(received);
       for (const message of this.#kept.slice(this.#keptFirst)) this.#outgoing.push(message);
+      // What is said when that is heard comes behind these.
+      this.#events.had(received);
     } else this.#begin(Uint8Array.from(life));
     this.#events.met(!known);
     return true;
@@ -238,6 +240,12 @@ export class Exchange {
 
   #hadBy(count: number): boolean {
     if (count < this.#had || count > this.#sent) return false;
+    this.#forgetUntil(count);
+    this.#events.had(count);
+    return true;
+  }
+
+  #forgetUntil(count: number): void {
     for (; this.#had < count; this.#had++) {
       const message = this.#kept[this.#keptFirst++];
       if (message !== undefined) this.#keptBytes -= headerLength + message.body.length;
@@ -246,8 +254,6 @@ export class Exchange {
       this.#kept = this.#kept.slice(this.#keptFirst);
       this.#keptFirst = 0;
     }
-    this.#events.had(count);
-    return true;
   }
 
   /** Writes on with the message that was begun, at `at`; returns where that ends. */

@@ -15,6 +15,8 @@ class End {
   exchange: Exchange;
   /** What is done when messages are here and not heard yet. */
   flush: () => void = () => undefined;
+  /** What is done when the other side has so many more. */
+  heardOf: (more: number) => void = () => undefined;
 
   constructor() {
     this.exchange = this.#fresh();
@@ -38,7 +40,9 @@ class End {
         },
         message: (_kind, body) => this.heard.push(Buffer.from(body).readUInt32BE()),
         had: (count) => {
+          const more = count - this.had;
           this.had = count;
+          this.heardOf(more);
         },
         note: () => undefined,
         flush: () => this.flush(),
@@ -112,8 +116,14 @@ test('over any number of broken connections each message arrives once, in order,
       line.connect();
       line.settle();
       const sent: [number, number] = [0, 0];
+      const send = (from: 0 | 1): unknown => ends[from].exchange.send(kind, number(++sent[from]));
+      // As a packet that is delivered makes a server say something.
+      for (const from of [0, 1] as const)
+        ends[from].heardOf = (more) => {
+          if (more > 1) send(from);
+        };
       for (const step of plan) {
-        if (step.do === 'send') ends[step.from].exchange.send(kind, number(++sent[step.from]));
+        if (step.do === 'send') send(step.from);
         else if (step.do === 'carry') line.carry(step.from, step.bytes);
         else line.connect();
       }
@@ -128,6 +138,22 @@ test('over any number of broken connections each message arrives once, in order,
       }
     }),
   );
+});
+
+test('what is said when a new connection tells what the other side has comes behind what it lacks', () => {
+  const ends = [new End(), new End()] as const;
+  const line = new Line(ends);
+  line.connect();
+  line.settle();
+  const [from, to] = ends;
+  for (const value of [1, 2, 3]) from.exchange.send(kind, number(value));
+  line.carry(0, 9);
+  from.heardOf = () => {
+    if (from.had === 1) from.exchange.send(kind, number(4));
+  };
+  line.connect();
+  line.settle();
+  assert.deepEqual([to.heard, from.had], [[1, 2, 3, 4], 4]);
 });
 
 test('one that was started anew, or was forgotten, begins anew with the other', () => {
