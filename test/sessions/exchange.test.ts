@@ -148,8 +148,8 @@ test('what is said when a new connection tells what the other side has comes beh
   const [from, to] = ends;
   for (const value of [1, 2, 3]) from.exchange.send(kind, number(value));
   line.carry(0, 9);
-  from.heardOf = () => {
-    if (from.had === 1) from.exchange.send(kind, number(4));
+  from.heardOf = (more) => {
+    if (more > 0 && from.had === 1) from.exchange.send(kind, number(4));
   };
   line.connect();
   line.settle();
