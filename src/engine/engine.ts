@@ -242,10 +242,13 @@ export class Engine {
 
   /** A word of a life that has ended says nothing of who lives, but which terms there were. */
   #lateWord({ sender, groups }: ControlMessage): void {
-    const { detector, terms } = this.#context;
+    const { detector, terms, now } = this.#context;
     if (detector.peer(sender) === undefined) return;
-    for (const { group, term } of groups)
-      if (this.#groups.has(group)) terms.note(group, term, this.#context.now);
+    for (const { group, term } of groups) {
+      // Its own activation has ended with that life, another one's may last.
+      if (term.member !== sender) this.#groups.get(group)?.heardOf(term);
+      else if (this.#groups.has(group)) terms.note(group, term, now);
+    }
   }
 
   /** What a peer says of itself in a group: to a member, or to a proxy. */

@@ -6,6 +6,7 @@ import {
   flagHandsOver,
   type GroupRecord,
   type NodeId,
+  type Term,
 } from '../wire/control/message.ts';
 import type { GroupConfig } from './config.ts';
 import { type Context, slotUs } from './context.ts';
@@ -50,13 +51,19 @@ export class Group {
     return this.member.state === 'stopped' && !this.#switchover.pending;
   }
 
+  /** Somebody knows of an activation that we have not heard of from whoever made it: leave that one time to be heard. */
+  heardOf(term: Term): void {
+    const { member } = this;
+    const { terms, config, now } = this.#context;
+    if (terms.note(member.id, term, now)) member.pause(slotUs(config));
+  }
+
   /** What a peer says of itself: its record in a heartbeat, or the header of a datagram about this group. */
   noted(peer: PeerWatch, record: Word): void {
     const { member } = this;
     const standing = peer.standingToNote(member.id);
-    const news = this.#context.terms.note(member.id, record.term, this.#context.now);
-    // It knows of an activation that we have not heard of from whoever made it: leave that one time to be heard.
-    if (news && !holdsRole(record.state)) member.pause(slotUs(this.#context.config));
+    if (holdsRole(record.state)) this.#context.terms.note(member.id, record.term, this.#context.now);
+    else this.heardOf(record.term);
     const newer = standing.note(record);
     member.damping.heard(peer, record, standing.holds);
     if (!newer) return;
@@ -97,13 +104,13 @@ export class Group {
     const { member } = this;
     const higher = member.registrant?.answered(message);
     if (higher === undefined) return;
-    this.#context.terms.note(member.id, higher, this.#context.now);
+    this.heardOf(higher);
     if (member.holds && compareTerms(higher, member.held) > 0) this.#goAbove();
   }
 
   message(peer: PeerWatch, message: ControlMessage): void {
     if (message.type === ControlType.switchoverRequest) {
-      this.#context.terms.note(this.member.id, message.term, this.#context.now);
+      this.heardOf(message.term);
       this.#requests.message(message);
       return;
     }

@@ -199,6 +199,18 @@ describe('old words', () => {
     assert.deepEqual(play.engine.snapshot().groups[0]?.term, { counter: 9, member: 2 });
   });
 
+  test('and of another one’s activation they are not the last word: that one has time to be heard', () => {
+    const play = Rehearsal.standby(engineConfig(2, 3));
+    play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true });
+    play.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true });
+    play.says(1, standby(8, 3));
+    play.drained();
+    assert.equal(play.state, 'standby');
+    play.pass(slot, () => play.says(3, standby(5, 1)));
+    assert.equal(play.state, 'active');
+    assert.deepEqual(play.engine.snapshot().groups[0]?.term, { counter: 9, member: 2 });
+  });
+
   test("the end of a former boot's tether is not the death of the present one", () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true, boot: 1001 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { later } from '../../src/engine/time.ts';
-import { ControlType, MemberState } from '../../src/wire/control/message.ts';
+import { ControlType, MemberState, RegistrationCode } from '../../src/wire/control/message.ts';
 import { answers, heard, round, serving1, silent, standingBy } from './behind-proxy.ts';
 import { idle, lanMemberConfig, servedElsewhere, serving, waiting } from './proxied.ts';
 import { active, group, interval, patience, Rehearsal, slot, standby, type Word } from './rehearsal.ts';
@@ -84,6 +84,14 @@ describe('what proxies say of whoever serves', () => {
     play.says(1, { state: MemberState.starting, boot: 4711 });
     play.now = later(play.now, 1);
     play.says(12, servedElsewhere(9, 1));
+    play.drained();
+    assert.equal(play.state, 'standby');
+  });
+
+  test('a term that the proxy names in an answer has time to be heard of from whoever holds it', () => {
+    const play = standingBy();
+    answers(play, { code: RegistrationCode.lowerTerm, term: { counter: 7, member: 3 } });
+    play.says(1, { state: MemberState.faulted, term: { counter: 7, member: 3 } });
     play.drained();
     assert.equal(play.state, 'standby');
   });
