@@ -11,9 +11,9 @@ import { interfaceMac } from '../linux/interfaces.ts';
 import { announcedWindowScale } from '../linux/service-socket.ts';
 import { destroyTcpSockets, forgetHandshakes } from '../linux/sockdiag.ts';
 import type { Commitment } from '../sessions/output.ts';
-import { decodePacket, isFirst, type Packet } from '../sessions/packet.ts';
 import { isIpv4, parseIp } from '../wire/address.ts';
 import { Accepted } from './accepted.ts';
+import { Arrivals } from './arrivals.ts';
 import { type Kept, keptMax, type Word } from './channel.ts';
 import type { OutputWord } from './commitments.ts';
 import { EarlyFrames } from './early.ts';
@@ -52,12 +52,12 @@ export class Machine {
   readonly #config: MachineConfig;
   readonly #readiness = new Readiness();
   readonly #wire: ServiceWire;
-  readonly #early: EarlyFrames;
   readonly #partner: Partner;
   readonly #farewells: Farewells;
   readonly #replicas: Replicas;
   readonly #openings = new Openings();
   readonly #accepted: Accepted;
+  readonly #arrivals: Arrivals;
   readonly #ended = new EndedFlows();
   readonly #windowScale: number;
   /** What the other machine said of connections since it yielded. */
@@ -73,7 +73,6 @@ export class Machine {
   constructor(config: MachineConfig) {
     this.#config = config;
     this.#wire = new ServiceWire({ ...config, farewellMark });
-    this.#early = new EarlyFrames(config.interfaces.map((name) => interfaceMac(name)));
     // What an earlier process left would speak when we do. Its last words are swallowed by now.
     for (const address of config.addresses) destroyTcpSockets(address, (port) => port === config.port);
     const [first] = config.addresses;
@@ -81,9 +80,9 @@ export class Machine {
     this.#windowScale = loopback === undefined ? 0 : announcedWindowScale(loopback);
     this.#partner = new Partner(config.partner, this.#readiness, {
       draw: (length) => randomBytes(length),
-      deliver: (frame) => this.#deliver(frame),
-      stray: (frame) => this.#stray(frame),
-      mirrored: (frame) => this.#mirrored(frame),
+      deliver: (frame) => this.#arrivals.deliver(frame),
+      stray: (frame) => this.#arrivals.stray(frame),
+      mirrored: (frame) => this.#arrivals.mirrored(frame),
       settle: () => this.#replicas.settle(),
       output: (word) => this.#hearOfOutput(word),
       hold: (flows) => {
@@ -128,6 +127,18 @@ export class Machine {
       wake: (flow) => this.#remind(flow),
       ended: (flow) => this.#over(flow),
     });
+    this.#arrivals = new Arrivals({
+      wire: this.#wire,
+      early: new EarlyFrames(config.interfaces.map((name) => interfaceMac(name))),
+      partner: this.#partner,
+      replicas: this.#replicas,
+      accepted: this.#accepted,
+      openings: this.#openings,
+      ended: this.#ended,
+      port: config.port,
+      windowScale: this.#windowScale,
+      leads: () => this.#speaks,
+    });
   }
 
   get counts(): MachineCounts {
@@ -166,7 +177,7 @@ export class Machine {
   }
 
   run(): void {
-    this.watch(this.#wire.fd, () => this.#arriving());
+    this.watch(this.#wire.fd, () => this.#arrivals.receive());
     this.#config.feed?.start(this.#readiness, this.#speaks);
     while (this.#running) {
       const { busy, stalled } = this.#replicas;
@@ -228,7 +239,7 @@ export class Machine {
     const words = [...this.#words.values()];
     this.#words.clear();
     for (const word of words) this.#heard(word);
-    for (const frame of this.#early.take()) this.#arrive(frame);
+    this.#arrivals.takeEarly();
     this.#partner.turn(monotonicUs());
     this.#config.report({ event: 'tookOver', sessions: replicas, reset: certain ? 0 : replicas });
   }
@@ -288,12 +299,6 @@ export class Machine {
 
   #sayRole(role: 'active' | 'standby' | 'gone', kept: readonly Kept[]): void {
     this.#partner.say({ kind: 'role', role, windowScale: this.#windowScale, kept });
-  }
-
-  /** A packet that the other machine had first. */
-  #mirrored(frame: Uint8Array): void {
-    const packet = decodePacket(frame);
-    if (packet.ok) this.#replicas.arrive(packet.value, false);
   }
 
   #heard(word: Word): void {
@@ -366,56 +371,6 @@ export class Machine {
     const session = this.#accepted.get(flow);
     if (session !== undefined) this.#accepted.progress(session);
     else this.#replicas.remind(flow);
-  }
-
-  /** Frames that the diversion took off the LAN. */
-  #arriving(): void {
-    // Those of older frames that are only looked at are looked at before their memory is used again.
-    this.#replicas.settle();
-    this.#wire.receive(this.#partner.oldest, (frame) => this.#arrive(frame));
-    this.#partner.flush();
-  }
-
-  #arrive(frame: Uint8Array): void {
-    const packet = decodePacket(frame);
-    // The kernel says things of its own into the device; what is no packet of the service is nobody's.
-    if (!packet.ok || packet.value.destination.port !== this.#config.port) return;
-    if (!this.#speaks) return this.#early.keep(frame);
-    const { flow } = packet.value;
-    const begins = isFirst(packet.value);
-    if (begins || !this.#replicas.has(flow)) this.#openings.watch(packet.value, this.#windowScale);
-    if (!begins && !this.#knows(flow)) return this.#stranger(packet.value);
-    if (begins) this.#ended.delete(flow);
-    this.#partner.arrive(frame, begins ? flow : undefined, monotonicUs());
-  }
-
-  /** The other machine may have answered its SYN a moment ago, and has not said yet that it leads no more: then it comes again. */
-  #stranger(packet: Packet): void {
-    if (!this.#partner.leads) this.#wire.refuse(packet);
-  }
-
-  /**
-   * The other machine had it while it thought itself the active. Its kernel may have answered a SYN: then the connection goes on
-   * from there with what its client sends next; else the SYN comes again.
-   */
-  #stray(frame: Uint8Array): void {
-    const packet = decodePacket(frame);
-    if (!packet.ok || !isFirst(packet.value)) return this.#arrive(frame);
-    if (this.#accepted.get(packet.value.flow) === undefined) this.#replicas.arrive(packet.value, false);
-  }
-
-  #knows(flow: string): boolean {
-    if (this.#session(flow) !== undefined || this.#replicas.knows(flow)) return true;
-    return this.#openings.knows(flow) || this.#ended.has(flow);
-  }
-
-  /** The standby has it, or there is none. */
-  #deliver(frame: Uint8Array): void {
-    if (!this.#replicas.empty) {
-      const packet = decodePacket(frame);
-      if (packet.ok && this.#replicas.arrive(packet.value, true)) return;
-    }
-    this.#wire.inject(frame);
   }
 
   /** It is not here any more. */

@@ -4,8 +4,8 @@
  */
 import type { Commitment } from '../sessions/output.ts';
 import { decodePacket, isFirst } from '../sessions/packet.ts';
-import { readU48, writeU48 } from '../wire/big-endian.ts';
 import { Agreements } from './agreements.ts';
+import { Belief } from './belief.ts';
 import { channelKind, decodeWord, encodeWord, type Kept, type Word } from './channel.ts';
 import { Commitments, decodeOutputWord, encodeOutputWord, type OutputWord } from './commitments.ts';
 import { Commits } from './commits.ts';
@@ -45,12 +45,6 @@ export interface PartnerEvents {
   report(report: MachineReport): void;
 }
 
-/** A belief is shortened by so much: clocks do not all run at the same speed. */
-const clockShare = 0.985;
-/** Of a time in a question or an answer. */
-const stampBytes = 6;
-const ask = { leastUs: 20_000, mostUs: 100_000, shareOfPatience: 0.1 } as const;
-
 export class Partner {
   readonly agreements: Agreements = new Agreements();
   readonly #config: PartnerConfig;
@@ -60,14 +54,14 @@ export class Partner {
   readonly #commits: Commits;
   readonly #commitments = new Commitments();
   readonly #contention: Contention;
+  /** Standby: that all is here. */
+  readonly #belief: Belief;
   #leads = false;
   #role: 'active' | 'standby' | undefined;
   /** What it keeps as replicas of connections that began there. */
   #kept: readonly Kept[] = [];
   /** How much it said on each of these when it led, bytes. */
   #offsets: ReadonlyMap<string, number> = new Map();
-  #believesUntilUs = 0;
-  #askAtUs = 0;
   /** When the two lost each other last. */
   #lostAtUs = 0;
   #nowUs = 0;
@@ -76,6 +70,7 @@ export class Partner {
     this.#config = config;
     this.#events = events;
     this.#contention = new Contention(config.bytesMax);
+    this.#belief = new Belief(config);
     this.#exchange = new Exchange(
       {
         met: (anew) => this.#met(anew),
@@ -145,15 +140,8 @@ export class Partner {
   turn(nowUs: number): void {
     this.#nowUs = nowUs;
     this.#peering.turn();
-    if (nowUs >= this.#askAtUs) {
-      const { leastUs, mostUs, shareOfPatience } = ask;
-      const usual = Math.max(leastUs, Math.min(mostUs, this.#config.patienceUs * shareOfPatience));
-      const doubts = !this.#leads && this.#role === 'active' && nowUs > this.#believesUntilUs;
-      this.#askAtUs = nowUs + (doubts ? leastUs : usual);
-      const stamp = new Uint8Array(stampBytes);
-      writeU48(stamp, 0, nowUs);
-      this.#exchange.note(channelKind.question, stamp);
-    }
+    const question = this.#belief.question(nowUs, !this.#leads && this.#role === 'active');
+    if (question !== undefined) this.#exchange.note(channelKind.question, question);
     if (this.#leads && this.#commits.mode !== 'alone') {
       const isOutputOverdue =
         this.#config.policy === 'degrade' && this.#commitments.ageUs(nowUs) >= this.#config.patienceUs;
@@ -214,14 +202,14 @@ export class Partner {
 
   /** Standby: whether it is sure to have everything that the active delivered. */
   holdsAll(nowUs: number): boolean {
-    return nowUs <= this.#believesUntilUs;
+    return this.#belief.holds(nowUs);
   }
 
   /** This machine is the active from now on. Returns what the other one says that it keeps. */
   lead(nowUs: number): readonly Kept[] {
     this.#nowUs = nowUs;
     this.#leads = true;
-    this.#believesUntilUs = 0;
+    this.#belief.lose();
     const kept = this.#kept;
     this.#kept = [];
     // Not connected just now, it goes on from here when it is again; unless it is given up before.
@@ -242,8 +230,7 @@ export class Partner {
         : [];
     // It led all that was here, was sent everything since, and has not said yet that it yielded.
     const all = this.#commits.mode !== 'alone' && this.#role === 'active' && !this.#contention.contended;
-    if (this.#commits.mode !== 'alone' && this.#role !== 'active')
-      this.#believesUntilUs = nowUs + (this.#config.patienceUs / 2) * clockShare;
+    if (this.#commits.mode !== 'alone' && this.#role !== 'active') this.#belief.trust(nowUs);
     // What waits is on its way to the other machine: here it is a replica's input now.
     this.#commits.alone(nowUs);
     this.#commitments.reset();
@@ -257,11 +244,11 @@ export class Partner {
   }
 
   #met(anew: boolean): void {
-    this.#askAtUs = 0;
+    this.#belief.askNow();
     if (!anew) return;
     this.#role = undefined;
     this.#kept = [];
-    this.#believesUntilUs = 0;
+    this.#belief.lose();
     if (!this.#leads) this.#contention.drop();
     this.#commitments.reset();
     this.agreements.forgetAll();
@@ -309,8 +296,8 @@ export class Partner {
       this.#contention.claimed(this.#leads);
       // Of these it said nothing as an active.
       this.#kept = [];
-      this.#believesUntilUs = 0;
-      this.#askAtUs = 0;
+      this.#belief.lose();
+      this.#belief.askNow();
       return;
     }
     if (this.#leads) {
@@ -320,8 +307,7 @@ export class Partner {
     }
     this.#contention.drop();
     this.#kept = kept;
-    // All that it delivered, it sent before this word.
-    this.#believesUntilUs = Number.POSITIVE_INFINITY;
+    this.#belief.confirm();
   }
 
   /** Active: what the other machine delivered while it thought itself the active, clients believe to be delivered. */
@@ -343,18 +329,10 @@ export class Partner {
   }
 
   #note(kind: number, body: Uint8Array): void {
-    if (kind === channelKind.question && body.length === stampBytes) {
-      const answer = new Uint8Array(2 * stampBytes);
-      answer.set(body);
-      writeU48(answer, stampBytes, this.#leads && this.#role === 'standby' ? this.#claimUs() : 0);
-      this.#exchange.note(channelKind.answer, answer);
-    } else if (kind === channelKind.answer && body.length === 2 * stampBytes && !this.#leads) {
-      const claimUs = readU48(body, stampBytes);
-      if (claimUs === 0) return;
-      const untilUs = readU48(body, 0) + claimUs * clockShare;
-      this.#believesUntilUs =
-        this.#config.policy === 'wait' ? Number.POSITIVE_INFINITY : Math.max(this.#believesUntilUs, untilUs);
-    }
+    if (kind === channelKind.question) {
+      const answer = Belief.answer(body, this.#leads && this.#role === 'standby' ? this.#claimUs() : 0);
+      if (answer !== undefined) this.#exchange.note(channelKind.answer, answer);
+    } else if (kind === channelKind.answer && !this.#leads) this.#belief.hear(body);
   }
 
   /** For how long from now nothing is delivered or said that the standby does not know. */
@@ -382,9 +360,7 @@ export class Partner {
   #disconnected(): void {
     this.#exchange.disconnected();
     this.#lostAtUs = this.#nowUs;
-    // A standby that we do not hear may become the active.
-    if (this.#role === 'standby' && this.#believesUntilUs === Number.POSITIVE_INFINITY)
-      this.#believesUntilUs = this.#nowUs + (this.#config.patienceUs / 2) * clockShare;
+    if (this.#role === 'standby') this.#belief.limit(this.#nowUs);
   }
 
   /** On without it, until it comes again. */
