@@ -144,7 +144,12 @@ const proxies: readonly Planted[] = [
     'this.presence.hold();\n    this.#become',
     'this.#become',
   ),
-  bug('a proxy that begins to serve tells nobody', 'proxy-part', 'if (first) this.announcer.begin();', ''),
+  bug(
+    'a proxy that begins to serve tells nobody',
+    'proxy-part',
+    'if (first) this.announcer.begin(this.#whereabouts.succeeded);',
+    '',
+  ),
 ];
 
 /** Of strict groups. */

@@ -17,7 +17,11 @@ function claim(number: number): { readonly claim: number; readonly test: NamedTe
   return { claim: number, test: { file, pattern: `^claim ${number}:` } };
 }
 
-const proxyIsMute: Patch = { file: part, find: 'if (first) this.announcer.begin();', replace: '' };
+const proxyIsMute: Patch = {
+  file: part,
+  find: 'if (first) this.announcer.begin(this.#whereabouts.succeeded);',
+  replace: '',
+};
 
 export const proxies: readonly Mutation[] = [
   {
