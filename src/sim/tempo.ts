@@ -15,6 +15,8 @@ export interface Tempo {
   readonly troubleUs: number;
   readonly settleUs: number;
   readonly calmUs: number;
+  /** A world that has settled early ends when it has been calm, and not before this. */
+  readonly leastUs: number;
   /** How many faults: both ends included. */
   readonly faults: readonly [number, number];
   /** Between two heartbeats of a brisk world: one of them. */
@@ -23,6 +25,7 @@ export interface Tempo {
 
 const settleUs = 1_500_000;
 const calmUs = 1_000_000;
+const slowLeastUs = 60_000_000;
 
 /**
  * Slow worlds: `beats`, and how many of them have so many. Their trouble makes them last at least a minute. Few beat fast:
@@ -42,6 +45,7 @@ const brisk: Tempo = {
   troubleUs: 3_000_000,
   settleUs,
   calmUs,
+  leastUs: 0,
   faults: [0, 8],
   intervalsUs: briskIntervalsUs,
 };
@@ -56,7 +60,7 @@ export function drawTempo(pace: Pace, random: Random): Tempo {
   const { beats, troubleUs } = drawSlow(random.next());
   const waits = Math.ceil(beats / beatsOfAWait);
   const [settle, calm] = [settleUs * waits, Math.ceil((calmUs * waits) / calmShare)];
-  const slow = { faults: slowFaults, intervalsUs: slowIntervalsUs };
+  const slow = { leastUs: slowLeastUs, faults: slowFaults, intervalsUs: slowIntervalsUs };
   return { beats, waits, troubleUs, settleUs: settle, calmUs: calm, ...slow };
 }
 
