@@ -1,8 +1,8 @@
 /** Plays worlds one after the other, and says of each that broke how to see it again. */
-import { shrink } from './shrink.ts';
+import { describeFailure } from './failure.ts';
 import { count, emptyTally, type Tally } from './tally.ts';
 import type { Pace } from './tempo.ts';
-import { type Outcome, World } from './world.ts';
+import { World } from './world.ts';
 
 export interface Play {
   readonly pace: Pace;
@@ -34,22 +34,12 @@ export function play(
       tally = emptyTally();
     }
     if (outcome.violations.length === 0) continue;
-    broke(said(outcome, pace, omit));
+    broke(
+      describeFailure(outcome, { pace, omit, traced: log !== undefined }, (without, hear) =>
+        new World(seed, { pace, log: hear, omit: without }).run(),
+      ),
+    );
     if (!keepGoing) break;
   }
   progress(tally);
-}
-
-function said(
-  { seed, violations, drawn }: Outcome,
-  pace: Pace,
-  given: readonly number[] | undefined,
-): string {
-  const omit = [...(given ?? shrink(seed, pace, drawn))].sort((a, b) => a - b);
-  const without = omit.length === 0 ? '' : ` --omit ${omit.join()}`;
-  const how = pace === 'slow' ? '' : ' --brisk';
-  return [
-    ...violations.map((violation) => `seed ${seed}: ${violation}`),
-    `replay, with ${drawn - omit.length} of ${drawn} faults: npm run sim -- --seed ${seed}${how}${without} --trace`,
-  ].join('\n');
 }

@@ -2,6 +2,9 @@
 import { proxyTransitions, type Transition, transitions } from '../engine/transitions.ts';
 import type { Outcome } from './world.ts';
 
+/** From so many worlds on every change of state must have been made: the rarest is made some four times in them. */
+const reachingWorlds = 20_000;
+
 export interface Tally {
   worlds: number;
   worldUs: number;
@@ -78,6 +81,16 @@ function spread({ worlds, takeovers }: Readonly<Tally>): string {
     return below * 2 >= worlds;
   });
   return `${takeovers.findIndex((some = 0) => some > 0)} / ${median} / ${takeovers.length - 1}`;
+}
+
+/** Changes of state that no world made. So many worlds make each; fewer owe none. */
+export function neverMade(tally: Readonly<Tally>): readonly string[] {
+  if (tally.worlds < reachingWorlds) return [];
+  const keys = (who: string, table: readonly Transition<string>[]): readonly string[] =>
+    table.map(({ from, to }) => `${who} ${from}>${to}`);
+  return [...keys('member', transitions), ...keys('proxy', proxyTransitions)].filter(
+    (key) => (tally.transitions[key] ?? 0) === 0,
+  );
 }
 
 /** Every change of state there is, and how often it was made. */
