@@ -5,7 +5,8 @@
  *
  *   node bench/overlap.ts [--policy strict] [--times 100] [--seed 1] [--run 17] [--faults REGEXP] [--hogs 2] [--json]
  *
- * `--run` plays one run of the seed again. Clocks are stepped where libfaketime is installed.
+ * A run in which a frame was not captured is named as unjudged, and the bench fails. `--run` plays one run of the seed again.
+ * Clocks are stepped where libfaketime is installed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -27,6 +28,7 @@ import {
   type Run,
   stalledBefore,
   tableOf,
+  unheard,
 } from './verdict.ts';
 import { Walls } from './walls.ts';
 
@@ -103,6 +105,7 @@ class Play {
     const chance = new Chance(this.#options.seed * 1_000_003 + run);
     const scene = new Scene(director, this.#walls, chance, await director.ready());
     const trouble = chance.weigh(this.#choices);
+    const { missed } = await director.switchboard.gaps();
     const sinceUs = monotonicUs();
     await delay(chance.between(0, 20));
     await trouble.play(scene);
@@ -123,8 +126,10 @@ class Play {
       ...(trouble.quiet === true && changes.some(({ stalled }) => !stalled) ? ['the role moved'] : []),
       ...(reachedMs !== null && reachedMs >= reachTimeoutMs ? ['hosts were not reached again'] : []),
     ];
+    const unjudged = await unheard(director, sinceUs, missed);
     const { lastedMs } = scene;
-    return { run, beganUs: sinceUs, trouble: trouble.name, lastedMs, overlaps, changes, reachedMs, wrong };
+    const judged = { overlaps, changes, reachedMs, wrong, unjudged };
+    return { run, beganUs: sinceUs, trouble: trouble.name, lastedMs, ...judged };
   }
 
   stop(): void {
@@ -147,7 +152,7 @@ class Play {
   }
 }
 
-function describe({ run, trouble, lastedMs, overlaps, changes, reachedMs, wrong }: Run): string {
+function describe({ run, trouble, lastedMs, overlaps, changes, reachedMs, wrong, unjudged }: Run): string {
   const said = overlaps.map(({ us, outsideUs, what, stalled }) => {
     const parted = us === outsideUs ? '' : `, ${outsideUs} of them not parted`;
     return `${us} µs${parted} (${what}${stalled ? ', machine stalled' : ''})`;
@@ -158,6 +163,7 @@ function describe({ run, trouble, lastedMs, overlaps, changes, reachedMs, wrong 
     ...(reachedMs === null ? [] : [`hosts reached after ${reachedMs.toFixed(1)} ms`]),
     said.join('; ') || 'no overlap',
     ...(wrong.length === 0 ? [] : [`WRONG: ${wrong.join('; ')}`]),
+    ...(unjudged.length === 0 ? [] : [`UNJUDGED: ${unjudged.join('; ')}`]),
   ].join('; ');
 }
 
@@ -183,24 +189,27 @@ async function play(director: Director, o: Options, clocks: boolean): Promise<bo
   }
   const reused = twice(activations(director, 0).map(({ term }) => term));
   const bad = runs.filter(({ wrong }) => wrong.length > 0).map(({ run }) => run);
+  const unjudged = runs.filter((run) => run.unjudged.length > 0).map(({ run }) => run);
   const seconds = Math.round((monotonicUs() - beganUs) / 1e6);
   const { policy, seed, hogs: load } = o;
   const { lingerMs, facts } = director.system;
   const { stalls } = stage;
   if (o.json) {
     const end = failure === undefined ? {} : { failure };
-    const result = { policy, seed, hogs: load, seconds, stalls, lingerMs, facts, reused, bad, ...end, runs };
+    const found = { reused, bad, unjudged, ...end, runs };
+    const result = { policy, seed, hogs: load, seconds, stalls, lingerMs, facts, ...found };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } else {
     process.stdout.write(
       `${policy}, seed ${seed}: ${runs.length} faults in ${seconds} s, ${load} CPU hogs, ${stalls} stalls of the ` +
-        `machine; wrong: ${bad.join(', ') || 'none'}; terms used twice: ${reused.join(', ') || 'none'}\n\n` +
+        `machine; wrong: ${bad.join(', ') || 'none'}; unjudged: ${unjudged.join(', ') || 'none'}; ` +
+        `terms used twice: ${reused.join(', ') || 'none'}\n\n` +
         `${tableOf(runs)}\n${failure === undefined ? '' : `\n${failure}\n`}`,
     );
   }
   stage.stop();
   await hogs.stop();
-  return failure === undefined && bad.length === 0 && reused.length === 0;
+  return failure === undefined && [bad, unjudged, reused].every(({ length }) => length === 0);
 }
 
 function twice(terms: readonly string[]): string[] {

@@ -34,6 +34,8 @@ export interface Run {
   readonly reachedMs: number | null;
   /** What must not be; empty when all is well. */
   readonly wrong: readonly string[];
+  /** Why a voice may have gone unheard; empty when every frame was looked at. */
+  readonly unjudged: readonly string[];
 }
 
 /**
@@ -60,6 +62,16 @@ export async function overlapsIn(
     outsideUs: outside(stretch, parted),
     stalled: metronome.during(stretch.fromUs - stallReachUs, stretch.toUs).length > 0,
   }));
+}
+
+/** Why a voice may have gone unheard since a moment at which so many frames were `missed`. Microseconds. */
+export async function unheard(director: Director, sinceUs: number, missed: number): Promise<string[]> {
+  const gaps = await director.switchboard.gaps();
+  const frames = gaps.missed - missed;
+  return [
+    ...(frames > 0 ? [`${frames} frames were not captured`] : []),
+    ...(gaps.forgottenUs > sinceUs ? ['more voices than the record holds'] : []),
+  ];
 }
 
 /**
@@ -149,11 +161,12 @@ export function tableOf(runs: readonly Run[]): string {
       String(some.reduce((sum, { changes }) => sum + changes.length, 0)),
       reached.length === 0 ? '-' : formatSpread(reached, 1),
       String(some.filter(({ wrong }) => wrong.length > 0).length),
+      String(some.filter(({ unjudged }) => unjudged.length > 0).length),
     ];
   });
   const head = [
     ...['fault', 'runs', 'with overlap', 'worst, µs', 'while parted, µs', 'machine stalled, µs'],
-    ...['activations', 'hosts reached again, ms', 'wrong'],
+    ...['activations', 'hosts reached again, ms', 'wrong', 'unjudged'],
   ];
   return markdownTable(head, rows.sort());
 }

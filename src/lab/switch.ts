@@ -42,7 +42,9 @@ export type SwitchCommand =
   /** When voices entered at two of these watched ports at a time: answers with every such stretch. */
   | ({ readonly do: 'overlaps' } & OverlapQuestion)
   /** How many voices entered at a watched port in between: answers with their number. */
-  | ({ readonly do: 'count' } & VoiceCount);
+  | ({ readonly do: 'count' } & VoiceCount)
+  /** Answers with what the record of voices lacks. */
+  | { readonly do: 'gaps' };
 
 export interface OverlapQuestion {
   readonly ports: readonly string[];
@@ -57,6 +59,14 @@ export interface PortOverlap extends Omit<Overlap, 'ports'> {
   readonly ports: readonly [string, string];
 }
 
+/** Of all watched ports. */
+export interface Gaps {
+  /** Frames so far that entered and were not looked at: the kernel had no room for them, or they were too long. */
+  readonly missed: number;
+  /** Voices up to here may be forgotten, CLOCK_MONOTONIC microseconds; 0: none is. */
+  readonly forgottenUs: number;
+}
+
 export interface VoiceCount {
   readonly port: string;
   readonly sinceUs: number;
@@ -68,6 +78,8 @@ export interface VoiceCount {
 const options = JSON.parse(process.argv[2] ?? '{}') as SwitchOptions;
 const ports = new Ports();
 const record = new VoiceRecord();
+/** At the watched ports. */
+const ears: PacketSocket[] = [];
 const voices = { v4: Uint8Array.from(options.service4), v6: Uint8Array.from(options.service6) };
 const writer = options.pcap === undefined ? undefined : new PcapngWriter(options.pcap, options.ports);
 /** From the monotonic clock to microseconds since 1970, for the capture file. */
@@ -95,9 +107,10 @@ function prepare(step: Step): () => void {
   return ports.prepare(step.kind, step.on, step.ports.map(indexOf));
 }
 
-function obey(command: SwitchCommand): number | null | readonly PortOverlap[] {
+function obey(command: SwitchCommand): number | null | Gaps | readonly PortOverlap[] {
   if (command.do === 'act') return act(command.steps);
   if (command.do === 'overlaps') return overlaps(command);
+  if (command.do === 'gaps') return gaps();
   const port = options.ports.indexOf(command.port);
   if (port < 0 || port >= options.watched) throw new Error(`nobody listens at ${command.port}`);
   if (command.do === 'firstClaim') return record.firstClaim(port, command.sinceUs);
@@ -114,12 +127,18 @@ function overlaps({ ports: asked, sinceUs, untilUs, gapUs }: OverlapQuestion): r
   }));
 }
 
+function gaps(): Gaps {
+  const missed = ears.reduce((sum, ear) => sum + ear.missed(), 0);
+  return { missed, forgottenUs: record.forgottenUs };
+}
+
 const loop = new StationLoop<SwitchCommand>(obey);
 options.ports.forEach((name, port) => {
   const watched = port < options.watched;
   if (!watched && writer === undefined) return;
   const filter = writer === undefined ? { filter: voiceFilter(voices.v4) } : {};
   const socket = PacketSocket.open({ interface: name, ignoreOutgoing: true, stamped: true, ...filter });
+  if (watched) ears.push(socket);
   loop.watch(socket.fd, () => {
     socket.receive((frame, atUs) => {
       const voice = watched ? voiceOf(frame, voices) : undefined;

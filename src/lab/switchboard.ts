@@ -3,7 +3,7 @@ import { isIpv4, parseIp, writeIpv4, writeIpv6 } from '../wire/address.ts';
 import { nodesOf, nodesOnLan, portsOf } from './layout.ts';
 import { type LabPlan, type NodePlan, switchNamespace } from './plan.ts';
 import { Station, scriptPath } from './station.ts';
-import type { PortOverlap, Step, SwitchCommand, SwitchOptions } from './switch.ts';
+import type { Gaps, PortOverlap, Step, SwitchCommand, SwitchOptions } from './switch.ts';
 import type { Voice } from './voice.ts';
 
 /** A stretch of time, CLOCK_MONOTONIC microseconds. */
@@ -56,6 +56,11 @@ export class Switchboard {
   /** Every stretch in which two nodes on the hosts' LAN spoke; `gapUs`: who was silent for so long had stopped (see overlap.ts). */
   overlaps(span: Span, gapUs: number): Promise<readonly PortOverlap[]> {
     return this.#station.ask<readonly PortOverlap[]>({ do: 'overlaps', ports: this.#onLan, ...span, gapUs });
+  }
+
+  /** What was not heard, or is forgotten: the answers above know nothing of it. */
+  gaps(): Promise<Gaps> {
+    return this.#station.ask<Gaps>({ do: 'gaps' });
   }
 
   /** Ends the station; resolves when the capture file is complete. */

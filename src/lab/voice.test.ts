@@ -82,3 +82,13 @@ test('the record finds the first claim of a port and counts what came later, aft
   assert.equal(record.count(1, 0, undefined, 'claim'), 1);
   assert.equal(record.count(1, 0, undefined, 'data'), 1);
 });
+
+test('the record says up to when it has forgotten voices', () => {
+  const record = new VoiceRecord(4);
+  for (const at of [10, 30, 20, 40]) record.add(0, 'data', at);
+  assert.equal(record.forgottenUs, 0);
+  record.add(0, 'data', 50);
+  assert.equal(record.forgottenUs, 10);
+  for (const at of [60, 70]) record.add(0, 'data', at);
+  assert.equal(record.forgottenUs, 30);
+});

@@ -47,6 +47,7 @@ export class VoiceRecord {
   readonly #port: Uint8Array;
   readonly #claim: Uint8Array;
   #next = 0;
+  #forgottenUs = 0;
 
   constructor(capacity = 131_072) {
     this.#atUs = new Float64Array(capacity);
@@ -55,10 +56,17 @@ export class VoiceRecord {
   }
 
   add(port: number, voice: Voice, atUs: number): void {
-    const slot = this.#next++ % this.#atUs.length;
+    const slot = this.#next % this.#atUs.length;
+    if (this.#next++ >= this.#atUs.length)
+      this.#forgottenUs = Math.max(this.#forgottenUs, this.#atUs[slot] ?? 0);
     this.#atUs[slot] = atUs;
     this.#port[slot] = port;
     this.#claim[slot] = voice === 'claim' ? 1 : 0;
+  }
+
+  /** When the last voice was heard that is forgotten: later ones are all there. 0: none is forgotten. */
+  get forgottenUs(): number {
+    return this.#forgottenUs;
   }
 
   /** The first claim at `port` after `sinceUs`, or null. */

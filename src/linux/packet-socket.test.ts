@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cable, inNamespace, inPeer, ip } from '../../test/namespace.ts';
 import { untilReady } from '../../test/readiness.ts';
-import { type MacAddress, parseMac, writeMac } from '../wire/address.ts';
+import { type IpAddress, type MacAddress, parseIp, parseMac, writeMac } from '../wire/address.ts';
 import { neighbourFilter } from './bpf.ts';
 import { monotonicUs } from './clock.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { PacketSocket } from './packet-socket.ts';
+import { UdpSocket } from './udp-socket.ts';
 
 inNamespace(import.meta.filename);
 cable('near0', 'far0', 'peer');
@@ -18,6 +19,12 @@ ip('-n peer link set far0 address 02:00:5e:00:53:02');
 
 function mac(text: string): MacAddress {
   const parsed = parseMac(text);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
   assert.ok(parsed !== undefined);
   return parsed;
 }
@@ -113,6 +120,44 @@ test('at most the frames asked for are taken at once', () => {
   );
   heard.close();
   near.close();
+});
+
+test('frames that the kernel had no room for, or that were too long, are counted', () => {
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0', filter: neighbourFilter() }));
+  const near = PacketSocket.open({ interface: 'near0' });
+  const refused = Array.from({ length: 100 }, () => frame(farMac, 0x0800, 60));
+  assert.equal(near.sendBurst([...refused, marker]), 0);
+  collect(heard, 1);
+  assert.equal(heard.missed(), 0);
+  const sent = 10_000;
+  assert.equal(near.sendBurst(Array.from({ length: sent }, () => marker)), 0);
+  const lost = heard.missed();
+  let kept = 0;
+  // A busy machine delivers the last ones a moment later.
+  const deadline = monotonicUs() + 5_000_000;
+  while (heard.missed() + kept < sent && monotonicUs() < deadline) heard.receive(() => kept++);
+  assert.ok(lost > 0 && kept > 0, `${lost} lost, ${kept} kept`);
+  assert.equal(heard.missed() + kept, sent);
+  heard.close();
+  near.close();
+});
+
+test('frames that are too long to be handed over are counted', () => {
+  const mtu = (bytes: number): void => {
+    for (const end of ['link set near0', '-n peer link set far0']) ip(`${end} mtu ${bytes}`);
+  };
+  mtu(4000);
+  ip('addr add 192.0.2.1/24 dev near0');
+  ip('neigh add 192.0.2.2 lladdr 02:00:5e:00:53:02 dev near0');
+  const heard = inPeer('peer', () => PacketSocket.open({ interface: 'far0' }));
+  const localAddress = address('192.0.2.1');
+  const sender = UdpSocket.open({ interface: 'near0', localAddress, port: 7169 });
+  assert.equal(sender.send(Buffer.alloc(3000), 3000, address('192.0.2.2'), 7169), 0);
+  untilReady(heard.fd);
+  heard.receive((one) => assert.ok(one.length < 3000));
+  assert.equal(heard.missed(), 1);
+  for (const socket of [heard, sender]) socket.close();
+  mtu(1500);
 });
 
 test('what this machine sends is heard unless outgoing frames are ignored', () => {

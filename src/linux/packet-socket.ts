@@ -7,7 +7,7 @@ import { filterProgram, SO_ATTACH_FILTER, type SocketFilter } from './bpf.ts';
 import { monotonicUs, realtimeUs } from './clock.ts';
 import { EMSGSIZE } from './errno.ts';
 import { OperationError } from './errors.ts';
-import { closeDescriptor } from './ffi.ts';
+import { closeDescriptor, lastErrno, native, pinned } from './ffi.ts';
 import { interfaceIndex } from './interfaces.ts';
 import { Messages } from './messages.ts';
 import {
@@ -25,6 +25,7 @@ const SOL_PACKET = 263;
 /** The option, and the kind of control message it asks for. */
 const SO_TIMESTAMPNS = 35;
 const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_STATISTICS = 6;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_MULTICAST = 0;
 const ETH_P_ALL = 3;
@@ -40,6 +41,14 @@ const nanosecondsAt = 24;
 /** A flood must not keep the loop from its other descriptors. */
 const framesPerTurn = 256;
 
+const getsockopt = native<[fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array]>(
+  'int getsockopt(int, int, int, void *, void *)',
+);
+/** `struct tpacket_stats`: frames that passed the filter, and how many of them were dropped. */
+const statistics = pinned(8);
+const statisticsLength = pinned(4);
+const droppedAt = 4;
+
 export class PacketSocket {
   readonly fd: number;
   readonly interfaceIndex: number;
@@ -47,6 +56,7 @@ export class PacketSocket {
   readonly #incoming: Messages;
   readonly #stamped: boolean;
   readonly #outgoing: Messages = new Messages({ slots, data: frameMax });
+  #missed = 0;
 
   /**
    * Hears every frame of the interface that passes `filter`; `deaf`: none, it only sends. With `ignoreOutgoing` not those this
@@ -106,12 +116,30 @@ export class PacketSocket {
       if (count <= 0) break;
       for (let slot = 0; slot < count; slot++) {
         const frame = this.#incoming.received(slot);
-        if (frame !== undefined) each(frame, this.#stamped ? this.#arrivedUs(slot) - clocksUs : 0);
+        if (frame === undefined) this.#missed++;
+        else each(frame, this.#stamped ? this.#arrivedUs(slot) - clocksUs : 0);
       }
       total += count;
       if (count < wanted) break;
     }
     return total;
+  }
+
+  /**
+   * Frames so far that passed the filter and were never handed over: the kernel had no room for them, or they were too long.
+   * Throws OperationError.
+   */
+  missed(): number {
+    statisticsLength.writeUInt32LE(statistics.length, 0);
+    if (getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, statistics, statisticsLength) !== 0)
+      throw new OperationError({
+        operation: 'read packet statistics',
+        subject: this.#interface,
+        errno: lastErrno(),
+      });
+    // The kernel counts from 0 again each time it is asked.
+    this.#missed += statistics.readUInt32LE(droppedAt);
+    return this.#missed;
   }
 
   /** By the kernel's stamp, CLOCK_REALTIME microseconds; without one, now. */
