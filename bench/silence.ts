@@ -18,6 +18,7 @@ import { until } from '../src/lab/until.ts';
 import { monotonicUs } from '../src/linux/clock.ts';
 import { progress, rehearse } from './rehearsal.ts';
 import { changesOfRole } from './roles.ts';
+import { unheard } from './verdict.ts';
 
 interface Options {
   readonly seconds: number;
@@ -28,6 +29,9 @@ interface Options {
 const usual = ['switchover', 'kill', 'silent', 'proxy-freeze', 'proxy-kill', 'proxy-stop'];
 /** From the new one's announcement the old one has so long to hear of it, microseconds. */
 const hearsayUs = 5_000;
+/** Counted in stretches: the record of voices does not go back a minute. */
+const stretchSeconds = 10;
+const settledMs = 100;
 
 function options(): Options {
   const { values } = parseArgs({
@@ -51,9 +55,20 @@ async function hush(director: Director, name: string, seconds: number): Promise<
   const successor = director.answeringMember() ?? victim;
   const announced = await switchboard.firstClaim(placeOf(successor, plan), faultAt);
   await director.mend(fault, victim);
-  const sinceUs = Math.max(monotonicUs() - 1, (announced ?? faultAt) + hearsayUs);
-  await ask(director, old, seconds);
-  return await switchboard.voices(old, { sinceUs, untilUs: Number.MAX_SAFE_INTEGER }, 'claim');
+  const { missed } = await switchboard.gaps();
+  let claims = 0;
+  let sinceUs = Math.max(monotonicUs() - 1, (announced ?? faultAt) + hearsayUs);
+  for (let left = seconds; left > 0; left -= stretchSeconds) {
+    await ask(director, old, Math.min(left, stretchSeconds));
+    // What entered a moment ago may not be recorded yet.
+    await delay(settledMs);
+    const untilUs = monotonicUs() - (settledMs * 1000) / 2;
+    claims += await switchboard.voices(old, { sinceUs, untilUs }, 'claim');
+    const why = await unheard(director, sinceUs, missed);
+    if (why.length > 0) throw new Error(`${name}: ${why.join('; ')}`);
+    sinceUs = untilUs - 1;
+  }
+  return claims;
 }
 
 /** A host asks everybody, and the old proxy alone, ten times a second. */
