@@ -161,10 +161,14 @@ export class Announcer {
     this.#report();
   }
 
+  /** All of it anew: one announcement alone may be lost, and nobody would say it again. */
   #takeBack(): void {
     this.#reclaimed = this.#context.now;
+    this.#begun = this.#context.now;
+    this.#round = 0;
     this.#context.emit({ kind: 'announce', group: this.#group, ask: true });
     this.#report();
+    this.#arm();
   }
 
   /** So many intervals after our last defence. */

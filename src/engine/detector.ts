@@ -107,7 +107,7 @@ export class Detector {
     }
   }
 
-  /** Peers that are heard again after a silence that was no proof of their end; each is given once. */
+  /** Peers that are heard again, at all or on a path that is no cable; each is given once. */
   takeReturned(): readonly PeerWatch[] {
     const returned = this.#returned;
     if (returned.length > 0) this.#returned = [];
@@ -183,14 +183,15 @@ export class Detector {
       peer.shortenedBy = undefined;
       for (const each of peer.paths) each.deadline = each.silentAt;
     }
+    // Hosts beyond a path of the LAN may not have heard us either while it passed nothing.
+    const isBack = !path.up && (!path.cable || !peer.up);
+    if (isBack && !this.#returned.includes(peer)) this.#returned.push(peer);
     if (!path.up) {
       path.up = true;
       this.#report({ code: 'pathUp', peer: peer.id, path: path.id, why: 'heard' });
     }
     peer.silent = false;
     if (!peer.up) {
-      if (peer.unheard) this.#returned.push(peer);
-      peer.unheard = false;
       peer.up = true;
       this.#report({ code: 'peerUp', peer: peer.id, why: 'heard' });
     }
@@ -213,9 +214,12 @@ export class Detector {
   }
 
   #shorten(peer: PeerWatch, why: TakeoverCause): void {
+    const heard = peer.lastHeard;
+    if (heard === undefined) return;
     for (const path of peer.paths) {
-      if (!path.up || path.lastHeard === undefined || path.deadline === undefined) continue;
-      const sooner = later(path.lastHeard, Math.ceil(shortenedIntervals * peer.intervalUs) + path.allowedUs);
+      if (!path.up || path.deadline === undefined) continue;
+      // It lived when it was last heard on any path: what this one lost before that says nothing.
+      const sooner = later(heard, Math.ceil(shortenedIntervals * peer.intervalUs) + path.allowedUs);
       if (sooner < path.deadline) path.deadline = sooner;
       peer.shortenedBy = why;
     }
@@ -229,7 +233,6 @@ export class Detector {
 
   #peerDown(peer: PeerWatch, why: TakeoverCause, now: Instant): void {
     peer.up = false;
-    peer.unheard = peer.deadBoot !== peer.boot;
     peer.downCause = why;
     peer.shortenedBy = undefined;
     const silentAt = peer.silentAt;

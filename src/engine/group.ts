@@ -231,7 +231,7 @@ export class Group {
     if (this.member.holds) this.member.announcer.defend();
   }
 
-  /** A peer is heard again. It may have been active meanwhile, and may have given that up before we heard of it. */
+  /** A peer is heard again, or on the LAN again. It may have been active meanwhile, and hosts near it may not have heard us. */
   returned(peer: NodeId): void {
     if (this.concerns(peer)) this.member.announcer.reclaim();
   }

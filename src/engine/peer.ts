@@ -58,8 +58,6 @@ export class PeerWatch {
   up = false;
   /** Why it was last believed down. */
   downCause: TakeoverCause = 'silence';
-  /** Not heard in our life yet, or believed down without proof: it may have lived, and spoken, where we did not hear it. */
-  unheard = true;
   /** It has been down for as long as plain silence takes, so that silence itself is a cause too. */
   silent = false;
   boot: BootNonce = 0;
@@ -81,6 +79,14 @@ export class PeerWatch {
 
   path(id: PathId): PathWatch | undefined {
     return this.paths.find((path) => path.id === id);
+  }
+
+  /** When it was last heard on any path. */
+  get lastHeard(): Instant | undefined {
+    let last: Instant | undefined;
+    for (const { lastHeard } of this.paths)
+      if (lastHeard !== undefined && (last === undefined || lastHeard > last)) last = lastHeard;
+    return last;
   }
 
   /** What it says of itself in the group, undefined before its present boot said anything. */

@@ -145,6 +145,18 @@ describe('signals', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('what another path lost before the carrier went is no silence', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.pass(interval);
+    play.says(1, { ...active(5, 1), paths: [1] });
+    play.pass(0.6 * interval);
+    play.give({ kind: 'carrier', peer: 1, path: 1, up: false });
+    play.pass(0.9 * interval - 1);
+    assert.equal(play.state, 'standby');
+    play.pass(1);
+    assert.equal(play.state, 'active');
+  });
+
   test('carrier loss shortens nothing when it is no signal of the policy', () => {
     const config = engineConfig(2, 2, { group: { takeOverOn: { ...everySignal, carrier: false } } });
     const play = Rehearsal.standby(config);
@@ -202,7 +214,11 @@ describe('terms', () => {
     play.take();
     const boot = 4711;
     play.says(1, { ...active(term.counter, 1), boot });
-    assert.deepEqual(play.take(), ['announce and ask', 'announced 2']);
+    assert.deepEqual(
+      play.take(),
+      ['announce and ask', 'announced 0'],
+      'the first of three: one alone may be lost',
+    );
     play.says(1, { ...active(term.counter, 3), boot });
     assert.equal(play.state, 'standby');
   });
