@@ -13,40 +13,39 @@ import {
   type NodeId,
   type Term,
 } from '../wire/control/message.ts';
+import { Causes } from './causes.ts';
 import { Debuts } from './debuts.ts';
 import { Knowledge, said } from './knowledge.ts';
 import type { Machine } from './machine.ts';
 import { longUs, placeOf } from './plan.ts';
+import { Rivals } from './rivals.ts';
 import { Service } from './service.ts';
 import type { World } from './world.ts';
 
-/** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
-const excuse = { us: 350_000, counts: 4 };
-/** The longest that a packet which has arrived waits for a turn of its machine. */
-const turnUs = 100;
 /** Every change of role follows a cause by less than this: the longest grace and time-out, twice; ten counts to preempt. */
 const cause = { us: 600_000, counts: 12 };
-/** Two wake-ups, and what a turn takes. */
-const turnsUs = 200;
 
 export class Checker {
   readonly #world: World;
   readonly #knowledge: Knowledge;
   readonly #service: Service;
-  #disturbedAt = Number.NEGATIVE_INFINITY;
+  readonly #causes: Causes;
+  readonly #rivals: Rivals;
   #causedAt = 0;
-  #overlapSince: number | undefined;
   /** The term that each proxy served when its lease ended, and when that was. */
   readonly #lapsed = new Map<NodeId, { readonly term: Term; readonly at: number }>();
   readonly #debuts: Debuts;
   #excusedUntil = 0;
-  /** How often two decided at one time. */
-  #coincidences = 0;
+  /** Who was a voice when that was last looked at. */
+  readonly #spoken = new Set<NodeId>();
+  #moves = 0;
 
   constructor(world: World) {
     this.#world = world;
     this.#knowledge = new Knowledge(world);
     this.#service = new Service(world);
+    this.#causes = new Causes(world, this.#knowledge);
+    this.#rivals = new Rivals(world, this.#knowledge);
     this.#debuts = new Debuts(world);
   }
 
@@ -58,9 +57,14 @@ export class Checker {
     return this.#knowledge.takeovers;
   }
 
+  /** How often a fence was opened, and hosts were served by somebody or no longer. */
+  get moves(): number {
+    return this.#moves;
+  }
+
   /** The network or a scheduler misbehaves now. */
   disturbed(): void {
-    this.#disturbedAt = this.#now;
+    this.#rivals.disturbed();
     this.caused();
   }
 
@@ -81,6 +85,7 @@ export class Checker {
 
   /** The kernel refused to open its fence. */
   refused(machine: Machine): void {
+    this.#causes.refused(machine);
     this.#debuts.over(machine);
     this.disturbed();
   }
@@ -90,8 +95,13 @@ export class Checker {
     this.#debuts.over(machine);
   }
 
-  diskLost(): void {
-    this.#knowledge.diskLost();
+  /** An operator wants the role to move. */
+  asked(): void {
+    this.#causes.asked();
+  }
+
+  diskLost({ id }: Machine): void {
+    this.#knowledge.diskLost(id);
   }
 
   started(machine: Machine): void {
@@ -116,6 +126,7 @@ export class Checker {
     this.#world.trace(id, () => `opens its fence with term ${said(term)}`);
     const objection = this.#knowledge.objection(id, term) ?? this.#debuts.objection(machine);
     if (objection !== undefined) this.#fail(objection);
+    this.#moves++;
     this.#debuts.activated(machine);
     this.#knowledge.activated(id, term, term.counter <= machine.disk.ceiling);
     if (this.#uncaused) this.#fail(`member ${id} activates without a cause`);
@@ -123,9 +134,11 @@ export class Checker {
       this.#fail(`member ${id} activates, though it is pinned as a standby`);
     for (const other of this.#world.machines) {
       if (other === machine) continue;
-      if (this.#world.plan.quorum !== undefined && other.isMember && other.open)
+      // The kernel of one whose process is gone serves on until its lease ends.
+      if (this.#world.plan.quorum !== undefined && other.isMember && other.fence.open(this.#now))
         this.#fail(`members ${id} and ${other.id} hold the group at one time, in a strict group`);
-      if (this.#isServed(other)) this.#judge(machine, other);
+      const rivalry = this.#isServed(other) ? this.#rivals.objection(machine, other) : undefined;
+      if (rivalry !== undefined) this.#fail(rivalry);
     }
     this.caused();
     this.voicesChanged(machine);
@@ -144,47 +157,59 @@ export class Checker {
       this.#fail(`proxy ${id} serves ${said(term)}, which nobody holds`);
     if (this.#uncaused) this.#fail(`proxy ${id} serves without a cause`);
     this.#judgeLapsed(machine, term);
+    this.#moves++;
     this.caused();
   }
 
   /** Closes its fence, which was open. A pinned active member does so for a higher term only, and to stop. */
-  yielded({ id, pinnedAs, stopping }: Machine): void {
+  yielded(machine: Machine): void {
+    const { id, pinnedAs, stopping } = machine;
+    const objection = machine.open && machine.isMember ? this.#causes.objection(machine) : undefined;
+    if (objection !== undefined) this.#fail(objection);
     // In a strict group the votes may have run out.
     if (pinnedAs !== 'active' || stopping || this.#world.plan.quorum !== undefined) return;
     if (compareTerms(this.#knowledge.toldOf(id), this.#knowledge.lastTerm(id)) > 0) return;
     this.#fail(`member ${id} gives the role up, though it is pinned`);
   }
 
-  leaseEnded({ id, isProxy, front }: Machine): void {
+  /** Whoever runs renews in time. */
+  leaseEnded(machine: Machine): void {
+    const { id, isProxy, isMember, front, steadyUs } = machine;
+    if (isMember && steadyUs > this.#world.plan.leaseUs && this.#causes.keepsVotes(machine))
+      this.#fail(`the lease of member ${id} ends, though it has run for ${steadyUs} µs`);
     if (isProxy) this.#lapsed.set(id, { term: this.#knowledge.lastTerm(front.routesTo), at: this.#now });
+  }
+
+  /** A member that holds the role has renewed its lease. */
+  renewed(machine: Machine): void {
+    if (this.#world.plan.quorum === undefined || !machine.isMember) return;
+    const other = this.#world.machines.find(
+      (each) => each !== machine && each.isMember && each.fence.open(this.#now),
+    );
+    if (other !== undefined)
+      this.#fail(`members ${machine.id} and ${other.id} hold the group at one time, in a strict group`);
   }
 
   /** Follows how long there are two voices. */
   voicesChanged(machine: Machine): void {
     this.#debuts.voicesChanged(machine);
+    if (machine.isVoice !== this.#spoken.has(machine.id)) {
+      this.#moves++;
+      if (machine.isVoice) this.#spoken.add(machine.id);
+      else this.#spoken.delete(machine.id);
+    }
     if (machine.isProxy)
       this.#world.trace(machine.id, () => (machine.isVoice ? 'is a voice' : 'is no voice'));
-    if (this.#voices.length < 2) this.#overlapSince = undefined;
-    else this.#overlapSince ??= this.#now;
+    this.#rivals.follow(this.#voices);
   }
 
   /** Called often: two voices must end soon after the disturbance that excused them, and hosts be served. */
   tick(): void {
     if (this.#now < this.#excusedUntil) this.caused();
-    const lack =
-      this.#world.plan.proxies.length === 0 ? undefined : this.#service.lack(this.#now - this.#causedAt);
+    const lack = this.#service.lack(this.#now - this.#causedAt);
     if (lack !== undefined) this.#fail(lack);
-    const voices = this.#voices;
-    if (voices.length < 2) {
-      this.#overlapSince = undefined;
-      return;
-    }
-    this.#overlapSince ??= this.#now;
-    const since = Math.max(this.#overlapSince, this.#disturbedAt);
-    if (this.#now - since > this.#boundUs) {
-      const names = voices.map(({ id }) => id).join(' and ');
-      this.#fail(`${names} speak both for ${this.#now - since} µs`);
-    }
+    const overlong = this.#rivals.overlong(this.#voices);
+    if (overlong !== undefined) this.#fail(overlong);
   }
 
   /** After a turn of its loop, a proxy that heard of a higher term at another place answers no longer. */
@@ -195,10 +220,7 @@ export class Checker {
     const term = this.#termOf(machine);
     if (compareTerms(announced, term) > 0)
       this.#fail(`proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`);
-    const objection = this.#service.objection(
-      machine,
-      this.#now - this.#disturbedAt > longUs(this.#world.plan, excuse),
-    );
+    const objection = this.#service.objection(machine, this.#rivals.quiet);
     if (objection !== undefined) this.#fail(objection);
     const known = this.#knowledge.servedBy(id);
     if (placeOf(this.#world.plan, known.member) !== id && compareTerms(known, term) > 0)
@@ -225,12 +247,12 @@ export class Checker {
       if (machine.isMember) this.#settledMember(machine, only, states);
       if (machine.front.holds) this.#fail(`${machine.id} holds packets for ever`);
     }
-    if (this.#world.plan.proxies.length === 0) return;
     const voices = this.#voices.map(({ id }) => id);
     if (voices.length !== 1) this.#fail(`${voices.length} voices: ${voices.join(', ')} (${states})`);
-    const end = hosts.send();
-    if (end !== only)
-      this.#fail(`a packet ${typeof end === 'string' ? end : `reaches ${end.id}`} (${states})`);
+    for (const end of hosts.certainEnds) {
+      if (end !== only)
+        this.#fail(`a packet ${typeof end === 'string' ? end : `reaches ${end.id}`} (${states})`);
+    }
   }
 
   #settledMember(machine: Machine, only: Machine | undefined, states: string): void {
@@ -255,34 +277,6 @@ export class Checker {
     return proxy?.isVoice === true && proxy.front.routesTo === member.id && !proxy.front.holds;
   }
 
-  #judge(machine: Machine, holder: Machine): void {
-    const silentUs = this.#knowledge.silenceUs(holder.id, machine.id);
-    // Nobody can know what a member did a moment ago that it has never heard.
-    const { intervalUs } = this.#world.plan;
-    if (
-      silentUs === Number.POSITIVE_INFINITY &&
-      this.#now - this.#knowledge.activatedAt(holder.id) < intervalUs
-    )
-      return;
-    // And in a rough world the first word of a newcomer may be lost.
-    if (
-      !this.#world.plan.calm &&
-      !this.#knowledge.hasMet(holder.id, machine.id) &&
-      this.#now - this.#knowledge.activatedAt(holder.id) < intervalUs
-    )
-      return;
-    const excused = silentUs >= 1.3 * intervalUs;
-    if (excused && !this.#world.plan.calm) return;
-    if (this.#now - this.#disturbedAt < longUs(this.#world.plan, excuse)) return;
-    // Who decides while the other's word is on its way cannot know of it. Once in a world that is chance.
-    const [, delayUs] = this.#world.plan.delayUs;
-    const together = this.#now - this.#knowledge.activatedAt(holder.id) <= delayUs + turnUs;
-    if (together && this.#coincidences++ === 0) return;
-    this.#fail(
-      `member ${machine.id} opens its fence while member ${holder.id} has its open, heard ${silentUs} µs ago`,
-    );
-  }
-
   /**
    * Whoever was silenced by the end of its lease listens before it serves the same term again: for the wait of one rank. What
    * it could not hear in that time, because it was cut off from all, it may hear late, as any other proxy.
@@ -301,13 +295,6 @@ export class Checker {
           `proxy ${id} serves ${said(term)} again after its lease ended, and ${said(other)} is served`,
         );
     }
-  }
-
-  /** How long two voices may last. One that is frozen keeps its lease for so long; then both must hear each other once. */
-  get #boundUs(): number {
-    const { intervalUs, missCount, delayUs, calm, proxies, leaseUs } = this.#world.plan;
-    if (calm && proxies.length > 0) return delayUs[1] + turnsUs;
-    return leaseUs + (missCount + 10) * intervalUs;
   }
 
   /** The term that a voice speaks by. */

@@ -4,12 +4,16 @@ export class Condition {
   healthy = true;
   carries = true;
   #since = 0;
+  #aliveSince = 0;
+  #sickUntil = Number.NEGATIVE_INFINITY;
 
   begin(now: number): void {
     this.alive = true;
     this.healthy = true;
     this.carries = true;
     this.#since = now;
+    this.#aliveSince = now;
+    this.#sickUntil = Number.NEGATIVE_INFINITY;
   }
 
   end(now: number): void {
@@ -17,7 +21,13 @@ export class Condition {
     this.#since = now;
   }
 
+  carry(carries: boolean, now: number): void {
+    if (!this.healthy || !this.carries) this.#sickUntil = now;
+    this.carries = carries;
+  }
+
   check(healthy: boolean, now: number): void {
+    if (!this.healthy || !this.carries) this.#sickUntil = now;
     this.healthy = healthy;
     this.#since = now;
   }
@@ -25,6 +35,16 @@ export class Condition {
   /** Since when it lives, healthy. */
   get steadySince(): number {
     return this.alive && this.healthy ? this.#since : Number.POSITIVE_INFINITY;
+  }
+
+  /** Since when its process runs. */
+  get aliveSince(): number {
+    return this.alive ? this.#aliveSince : Number.POSITIVE_INFINITY;
+  }
+
+  /** When it was last unwell in this life. */
+  sickUntil(now: number): number {
+    return this.healthy && this.carries ? this.#sickUntil : now;
   }
 
   /** Since when its process is gone. */

@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 const standstillMaxUs = 15_000;
 const aimedShare = 0.65;
 
-/** Faults of single machines and of cables: the other members' paths keep working, so nothing excuses two voices. */
+/** Faults of single machines: the paths keep working, so nothing excuses two voices. */
 const calmFaults: Readonly<Record<string, Fault>> = {
   crash: (world) => down(world, 'process', false),
   powerLoss: (world) => down(world, 'power', false),
@@ -41,36 +41,39 @@ const roughFaults: Readonly<Record<string, Fault>> = {
     const cables = world.plan.paths.filter(({ cable }) => cable);
     if (cables.length === 0) return;
     const { id } = world.random.pick(cables);
-    world.disturb(
-      world.span(5_000, 400_000),
-      () => world.cut(id, true),
-      () => world.cut(id, false),
-    );
+    world.disturb(world.span(5_000, 400_000), () => world.cut(id));
   },
   lanCut: (world) => {
     const lan = lanOf(world.plan);
     if (lan === undefined) return;
-    world.disturb(
-      world.span(5_000, 400_000),
-      () => world.cut(lan.id, true),
-      () => world.cut(lan.id, false),
-    );
+    world.disturb(world.span(5_000, 400_000), () => world.cut(lan.id));
   },
   partition: (world) => {
     const lonely = world.random.pick(nodesOf(world.plan));
-    const oneWay = world.random.chance(0.3);
-    const begin = (): void => world.network.isolate(lonely, oneWay);
-    world.disturb(world.span(2_000, 400_000), begin, () => world.network.healAll());
+    const way = world.random.pick(['both', 'both', 'mute', 'deaf'] as const);
+    world.disturb(world.span(2_000, 400_000), () => world.network.isolate(lonely, way));
   },
   storm: (world) => {
     const share = world.random.pick([0.1, 0.3, 0.6]);
-    const begin = () => {
-      world.network.stormLossShare = share;
-      world.network.stormDelayUs = world.random.between(0, 20_000);
-    };
-    world.disturb(world.span(5_000, 300_000), begin, () => world.network.healAll());
+    world.disturb(world.span(5_000, 300_000), () =>
+      world.network.storm(share, world.random.between(0, 20_000)),
+    );
   },
-  diskLoss: (world) => down(world, 'process', true, isMember),
+  diskLoss: (world) => down(world, 'process', true),
+  /** One path between two machines, in one direction or in both. */
+  pathPart: (world) => {
+    const { id, members } = world.random.pick(world.plan.paths.filter((path) => path.members.length > 1));
+    const from = world.random.pick(members);
+    const to = world.random.pick(members.filter((other) => other !== from));
+    const oneWay = world.random.chance(0.5);
+    world.disturb(world.span(2_000, 400_000), () => {
+      const ends = [world.network.block(id, from, to)];
+      if (!oneWay) ends.push(world.network.block(id, to, from));
+      return () => {
+        for (const end of ends) end();
+      };
+    });
+  },
 };
 
 /** Where there are proxies, calm too. */
@@ -94,14 +97,9 @@ const roughProxyFaults: Readonly<Record<string, Fault>> = {
     if (lan === undefined || lan.members.length < 2) return;
     const lonely = world.random.pick(lan.members);
     const oneWay = world.random.chance(0.3);
-    const begin = () => {
-      for (const other of lan.members) {
-        if (other === lonely) continue;
-        world.network.block(lan.id, lonely, other);
-        if (!oneWay) world.network.block(lan.id, other, lonely);
-      }
-    };
-    world.disturb(world.span(2_000, 400_000), begin, () => world.network.healAll());
+    world.disturb(world.span(2_000, 400_000), () =>
+      world.network.part(lan, lonely, oneWay ? 'mute' : 'both'),
+    );
   },
 };
 
@@ -213,7 +211,7 @@ function down(world: World, how: 'process' | 'power', diskLost: boolean, kind: K
   world.down(machine, how);
   if (diskLost) {
     machine.loseDisk();
-    world.checker.diskLost();
+    world.checker.diskLost(machine);
   }
   world.after(world.awayUs(), () => world.up(machine));
 }
@@ -223,22 +221,21 @@ function freeze(world: World, us: number, kind: Kind = anyKind): void {
   if (machine === undefined) return;
   world.trace(machine.id, () => `freezes for ${us} µs`);
   machine.freeze(us);
-  world.disturb(
-    us,
-    () => {},
-    () => {},
-  );
+  world.disturb(us, () => () => {});
 }
 
 /** `withinUs`: those that live end, and start again one after the other in so long. */
 function filter(world: World, deaf: readonly Machine[], withinUs: number | undefined): void {
-  const begin = (): void => {
+  const begin = (): (() => void) => {
+    const ends = deaf.map(({ id }) => world.network.mute(id));
     for (const machine of deaf) {
-      world.network.mute(machine.id);
       if (withinUs === undefined || !machine.alive) continue;
       world.down(machine, 'process');
       world.after(3_000 + world.random.between(0, withinUs), () => world.up(machine));
     }
+    return () => {
+      for (const end of ends) end();
+    };
   };
-  world.disturb(world.span(300_000, 1_000_000), begin, () => world.network.healAll(), 'lan');
+  world.disturb(world.span(300_000, 1_000_000), begin, 'lan');
 }

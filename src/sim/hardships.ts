@@ -34,39 +34,33 @@ export const roughHardships: Readonly<Record<string, Fault>> = {
       { kind: 'health', group, healthy: true, reason: 'check' },
       { kind: 'switchover', group, target: 0 },
     ] as const);
-    world.disturb(
-      world.span(200_000, 600_000) + us,
-      () => {
-        next.slowAnswer = { us, word };
-      },
-      () => {
+    world.disturb(world.span(200_000, 600_000) + us, () => {
+      next.slowAnswer = { us, word };
+      return () => {
         next.slowAnswer = undefined;
-      },
-    );
+      };
+    });
     members.find(({ open }) => open)?.tell({ kind: 'switchover', group, target: next.id });
   },
   /** A queue fills up on the way to one machine, or from it: nothing is lost, all of it comes late. */
   lag: (world) => {
     const machine = world.random.pick(nodesOf(world.plan));
     const us = world.span(1_000, 40_000);
-    world.disturb(
-      world.span(20_000, 400_000),
-      () => world.network.lag(machine, us),
-      () => world.network.lag(machine, 0),
-    );
+    world.disturb(world.span(20_000, 400_000), () => world.network.lag(machine, us));
   },
   /** Somebody is cut off, and all others are restarted meanwhile: nobody remembers what was promised to whom. */
   restarts: (world) => {
     const lonely = world.random.pick(world.plan.members);
-    const begin = (): void => {
-      world.network.isolate(lonely, false);
+    const begin = (): (() => void) => {
+      const end = world.network.isolate(lonely, 'both');
       for (const machine of world.machines) {
         if (machine.id === lonely || !machine.alive) continue;
         world.down(machine, 'process');
         world.after(world.random.between(3_000, 20_000), () => world.up(machine));
       }
+      return end;
     };
-    world.disturb(world.span(20_000, 400_000), begin, () => world.network.healAll());
+    world.disturb(world.span(20_000, 400_000), begin);
   },
 };
 
@@ -78,11 +72,7 @@ export const strictHardships: Readonly<Record<string, Fault>> = {
     if (quorum === undefined) return;
     const member = world.random.pick(world.machines.filter(({ isMember }) => isMember));
     const stillUs = world.random.between(leaseUs / 2, 3 * leaseUs);
-    world.disturb(
-      quorum.promiseUs + stillUs,
-      () => world.network.isolate(member.id, false),
-      () => world.network.healAll(),
-    );
+    world.disturb(quorum.promiseUs + stillUs, () => world.network.isolate(member.id, 'both'));
     world.after(world.random.between(quorum.promiseUs / 2, quorum.promiseUs), () => {
       if (member.alive) member.freeze(stillUs);
     });
@@ -100,25 +90,22 @@ export const strictHardships: Readonly<Record<string, Fault>> = {
     const lateUs = Math.round(quorum.promiseUs * (0.15 + 0.27 * world.random.next()));
     const watchUs = 4 * (quorum.promiseUs + leaseUs);
     let watching = true;
+    const ends: (() => void)[] = [];
     const watch = (): void => {
       if (!watching) return;
       if (!next.open) return world.after(momentUs, watch);
       watching = false;
-      world.network.isolate(next.id, false);
+      ends.push(world.network.isolate(next.id, 'both'));
       next.freeze(stillUs);
     };
-    world.disturb(
-      watchUs + stillUs,
-      () => {
-        world.network.lag(next.id, lateUs);
-        watch();
-      },
-      () => {
+    world.disturb(watchUs + stillUs, () => {
+      ends.push(world.network.lag(next.id, lateUs));
+      watch();
+      return () => {
         watching = false;
-        world.network.lag(next.id, 0);
-        world.network.healAll();
-      },
-    );
+        for (const end of ends) end();
+      };
+    });
     active.tell({ kind: 'switchover', group, target: next.id });
   },
   /** Answers to one member come late; it gives back what it asked for before they do, and asks again. Nobody else is active. */
@@ -130,11 +117,7 @@ export const strictHardships: Readonly<Record<string, Fault>> = {
     if (active === undefined || next === undefined || quorum === undefined) return;
     const lateUs = world.random.between(intervalUs, quorum.promiseUs / 2);
     const watchUs = missCount * intervalUs + 2 * quorum.promiseUs + 4 * lateUs;
-    world.disturb(
-      watchUs,
-      () => world.network.lag(next.id, lateUs),
-      () => world.network.lag(next.id, 0),
-    );
+    world.disturb(watchUs, () => world.network.lag(next.id, lateUs));
     world.down(active, 'process');
     world.after(world.random.between(0, watchUs), () => world.up(active));
     let healthy = true;

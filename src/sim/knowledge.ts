@@ -33,7 +33,10 @@ export class Knowledge {
   /** The highest term in anything that was heard. */
   readonly #toldOf = new Map<NodeId, Term>();
   readonly #activations: Activation[] = [];
-  #memoryLost = false;
+  /** Who has lost its disk, and what it was on it. */
+  readonly #forgetful = new Set<NodeId>();
+  /** When `to` last heard that `from` is active, and by which term. */
+  readonly #heardActive = new Map<number, { readonly at: number; readonly term: Term }>();
 
   constructor(world: World) {
     this.#world = world;
@@ -51,8 +54,8 @@ export class Knowledge {
     }).length;
   }
 
-  diskLost(): void {
-    this.#memoryLost = true;
+  diskLost(id: NodeId): void {
+    this.#forgetful.add(id);
   }
 
   /** What it heard in its former life is forgotten; what it did itself is on its disk, unless that is lost. */
@@ -60,8 +63,9 @@ export class Knowledge {
     this.#known.delete(id);
     this.#servedBy.delete(id);
     this.#met.delete(id);
+    for (const met of this.#met.values()) met.delete(id);
     this.#toldOf.delete(id);
-    if (this.#memoryLost) return;
+    if (this.#forgetful.has(id)) return;
     for (const { member, term, written } of this.#activations)
       if (member === id && written) this.#learn(id, term);
   }
@@ -77,6 +81,11 @@ export class Knowledge {
       if (record.state === MemberState.active || record.state === MemberState.draining)
         raise(this.#servedBy, id, record.term);
       if (tellsOfService(record)) this.#heardOf(record.term.member, id);
+      if (record.state === MemberState.active)
+        this.#heardActive.set(pair(record.term.member, id), {
+          at: this.#world.agenda.now,
+          term: record.term,
+        });
     }
   }
 
@@ -86,7 +95,7 @@ export class Knowledge {
     if (compareTerms(term, known) <= 0)
       return `member ${id} activates with ${said(term)}, but knows of ${said(known)}`;
     const twice = this.#activations.some(
-      (other) => compareTerms(term, other.term) === 0 && other.written && !this.#memoryLost,
+      (other) => compareTerms(term, other.term) === 0 && other.written && !this.#forgetful.has(id),
     );
     return twice ? `term ${said(term)} is used twice` : undefined;
   }
@@ -126,6 +135,14 @@ export class Knowledge {
 
   silenceUs(from: NodeId, to: NodeId): number {
     return this.#world.agenda.now - (this.#heard.get(pair(from, to)) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** How long ago `to` heard, of itself or of a proxy, that `from` is active by its present term. */
+  activeHeardUs(from: NodeId, to: NodeId): number {
+    const heard = this.#heardActive.get(pair(from, to));
+    if (heard === undefined || compareTerms(heard.term, this.lastTerm(from)) !== 0)
+      return Number.POSITIVE_INFINITY;
+    return this.#world.agenda.now - heard.at;
   }
 
   #last(member: NodeId): Activation | undefined {

@@ -56,6 +56,8 @@ export class Machine {
   #planned: number | undefined;
   #spins = 0;
   #claimedAt = Number.NEGATIVE_INFINITY;
+  /** When the kernel's slow answer came, or will. */
+  #answerAt = 0;
   slowAnswer: SlowAnswer | undefined;
 
   constructor(world: World, id: NodeId) {
@@ -84,6 +86,12 @@ export class Machine {
 
   get front(): Readonly<Front> {
     return this.#front;
+  }
+
+  /** For how long it has run without standing still, microseconds. */
+  get steadyUs(): number {
+    const { now } = this.#world.agenda;
+    return Math.max(0, now - Math.max(this.condition.aliveSince, this.frozenUntil, this.#answerAt));
   }
 
   get frozen(): boolean {
@@ -119,11 +127,11 @@ export class Machine {
     this.#schedule(0);
   }
 
-  /** The process is gone, by whatever signal: descriptors, device and addresses with it. */
-  end(): void {
+  /** The process is gone, by whatever signal. What its kernel was told lasts as long as it was told, unless power is gone too. */
+  end(how: 'process' | 'power'): void {
     this.condition.end(this.#world.agenda.now);
     this.#engine = undefined;
-    this.fence = new SimulatedFence(this.#world.plan.leaseUs);
+    if (how === 'power') this.fence = new SimulatedFence(this.#world.plan.leaseUs);
     this.#front = new Front();
     this.frozenUntil = 0;
     this.#turnAt = Number.POSITIVE_INFINITY;
@@ -185,7 +193,7 @@ export class Machine {
   #judge(): void {
     const carries = this.#world.serves(this.id);
     if (carries === this.condition.carries) return;
-    this.condition.carries = carries;
+    this.condition.carry(carries, this.#world.agenda.now);
     if (this.isMember) this.check(this.condition.healthy);
     if (carries) this.tell({ kind: 'evidence', group, reason: 'carrierReturned' });
   }
@@ -223,7 +231,7 @@ export class Machine {
         this.fence.yield();
         checker.leaseEnded(this);
         this.#feed({ kind: 'leaseLost' });
-      }
+      } else checker.renewed(this);
     }
     this.#feed({ kind: 'turn', lateUs });
     const waiting = this.#waiting;
@@ -260,6 +268,7 @@ export class Machine {
     if (engine === undefined) return;
     if (event.kind === 'maintenance') this.#pinned(event.on);
     if (event.kind === 'stop') this.stopping = true;
+    if (event.kind === 'switchover') this.#world.checker.asked();
     engine.handle(event, this.#clock.now);
     for (let effects = engine.takeEffects(); effects.length > 0; effects = engine.takeEffects()) {
       this.#perform(effects);
@@ -345,6 +354,7 @@ export class Machine {
     if (slowAnswer === undefined) return this.#feed(answer);
     const engine = this.#engine;
     this.tell(slowAnswer.word);
+    this.#answerAt = agenda.now + slowAnswer.us;
     agenda.after(slowAnswer.us, () => {
       if (this.#engine === engine) this.tell(answer);
     });

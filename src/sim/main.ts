@@ -1,6 +1,6 @@
 /**
  * `npm run sim -- --seeds N [--seed S] [--brisk] [--jobs J] [--keepGoing]`: plays N worlds from seed S on, J at a time;
- * stops at the first that broke, or keeps going. Where 20,000 slow ones were played, each change of state must have been
+ * stops at the first that broke, or keeps going. Where 100,000 slow ones were played, each change of state must have been
  * made, too.
  * `--seed S [--brisk] [--omit 0,3] --trace`: one of them, line by line, without some of its faults.
  */

@@ -1,5 +1,5 @@
 /**
- * What hosts get in a world with proxies, judged from where their packets end and from who lives since when: a proxy
+ * What hosts get, judged from where their packets end and from who lives since when: a proxy
  * keeps packets whose member is dead, believes announcements, and whoever can be served is served.
  */
 import { type NodeId, noTerm, type Term } from '../wire/control/message.ts';
@@ -63,12 +63,11 @@ export class Service {
     // Nor where somebody may not serve, or may not give it away.
     if (machines.some(({ pinnedAs }) => pinnedAs !== undefined)) return this.#served();
     const able = machines.find((machine) => machine.isMember && this.#isAble(machine));
-    const end = able === undefined ? undefined : this.#world.hosts.send();
-    if (able === undefined || (end !== undefined && typeof end !== 'string' && end.open))
-      return this.#served();
+    const end = this.#world.hosts.ends.find((each) => typeof each === 'string' || !each.open);
+    if (able === undefined || end === undefined) return this.#served();
     this.#unservedSince ??= this.#now;
     if (this.#now - this.#unservedSince < longUs(this.#world.plan, pause)) return undefined;
-    const fate = typeof end === 'string' ? end : `reaches ${end?.id}, which is silent`;
+    const fate = typeof end === 'string' ? end : `reaches ${end.id}, which is silent`;
     return `a packet ${fate}, though member ${able.id} could be served`;
   }
 

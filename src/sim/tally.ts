@@ -2,8 +2,8 @@
 import { proxyTransitions, type Transition, transitions } from '../engine/transitions.ts';
 import type { Outcome } from './world.ts';
 
-/** From so many worlds on every change of state must have been made: the rarest is made some four times in them. */
-const reachingWorlds = 20_000;
+/** From so many worlds on every change of state must have been made: the rarest is made some twenty times in them. */
+const reachingWorlds = 100_000;
 
 export interface Tally {
   worlds: number;

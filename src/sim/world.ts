@@ -25,6 +25,7 @@ const tempoSalt = 401;
 const upkeepSalt = 733;
 const tetherSalt = 877;
 const lanSalt = 980;
+const hostSalt = 1201;
 
 export interface WorldOptions {
   readonly pace?: Pace;
@@ -90,7 +91,7 @@ export class World {
     this.network = new Network(this.agenda, this.random, this.plan, () => this.checker.caused());
     this.machines = nodesOf(this.plan).map((id) => new Machine(this, id));
     this.checker = new Checker(this);
-    this.hosts = new Hosts(this);
+    this.hosts = new Hosts(this, new Random(seed ^ hostSalt));
     this.#tethers = new SimulatedTethers(this, new Random(seed ^ tetherSalt));
   }
 
@@ -165,14 +166,14 @@ export class World {
 
   /**
    * A disturbance of the network or of scheduling: it excuses two voices while it lasts and a moment longer. `spared`: the
-   * hosts' LAN is as it was.
+   * hosts' LAN is as it was. `begin` returns what ends it.
    */
-  disturb(us: number, begin: () => void, end: () => void, spared: 'lan' | 'nothing' = 'nothing'): void {
+  disturb(us: number, begin: () => () => void, spared: 'lan' | 'nothing' = 'nothing'): void {
     const lan = spared === 'lan' ? 0 : 1;
     this.#disturbances++;
     this.#lanDisturbances += lan;
     this.#disturbed();
-    begin();
+    const end = begin();
     this.agenda.after(us, () => {
       this.#disturbed();
       this.#disturbances--;
@@ -182,9 +183,14 @@ export class World {
     });
   }
 
-  cut(path: PathId, out: boolean): void {
-    this.network.cut(path, out);
+  /** Returns what takes it back. */
+  cut(path: PathId): () => void {
+    const mend = this.network.cut(path);
     this.#carriersChanged();
+    return () => {
+      mend();
+      this.#carriersChanged();
+    };
   }
 
   /** The interface that a machine serves on has carrier. In a world of members only nobody looks. */
@@ -200,7 +206,7 @@ export class World {
   }
 
   down(machine: Machine, how: 'process' | 'power'): void {
-    machine.end();
+    machine.end(how);
     if (how === 'process') this.#tethers.died(machine);
     else {
       this.network.power(machine.id, false);
@@ -248,6 +254,7 @@ export class World {
       );
     }
     this.#tethers.begin();
+    this.hosts.begin();
     this.#watch();
     this.#scheduleFaults();
     const { troubleUs, calmUs } = plan.tempo;
@@ -262,22 +269,38 @@ export class World {
     if (this.#settlesBefore(troubleUs + settleUs)) return;
     this.agenda.runUntil(troubleUs + settleUs);
     this.checker.settled();
-    const before = this.#changes;
+    const { moves } = this.checker;
     this.agenda.runUntil(troubleUs + settleUs + calmUs);
     this.checker.settled();
-    if (this.#changes !== before && !plan.preempt) this.fail('the role moved after everything had settled');
+    this.#hasStayed(moves);
   }
 
   /** Most worlds settle long before the bound, and from then on cost heartbeats that change nothing. */
   #settlesBefore(boundUs: number): boolean {
     const { troubleUs, calmUs, leastUs } = this.plan.tempo;
-    let before: number | undefined;
-    for (let at = Math.max(troubleUs + calmUs, leastUs - calmUs); at < boundUs; at += calmUs) {
+    let moves: number | undefined;
+    for (let at = troubleUs + calmUs; at < boundUs; at += calmUs) {
       this.agenda.runUntil(at);
-      const changes = this.#isSettled() ? this.#changes : undefined;
-      if (changes !== undefined && changes === before) return true;
-      before = changes;
+      const before = moves;
+      moves = this.#isSettled() && this.#canVote() ? this.checker.moves : undefined;
+      if (before !== undefined && this.#hasStayed(before) && moves !== undefined && at >= leastUs)
+        return true;
     }
+    return false;
+  }
+
+  /** Who is started anew promises nothing for as long as a promise lasts, and a majority may be lost by that. */
+  #canVote(): boolean {
+    const { quorum, missCount, intervalUs } = this.plan;
+    if (quorum === undefined) return true;
+    const leastUs = quorum.promiseUs + missCount * intervalUs;
+    return this.machines.every(({ id, steadyUs }) => !quorum.voters.includes(id) || steadyUs > leastUs);
+  }
+
+  /** Nothing moves once it has settled, unless somebody takes a role back. */
+  #hasStayed(moves: number): boolean {
+    if (this.checker.moves === moves) return true;
+    if (!this.plan.preempt) this.fail('the role moved after everything had settled');
     return false;
   }
 
@@ -289,10 +312,6 @@ export class World {
       if (error instanceof Violation) return false;
       throw error;
     }
-  }
-
-  get #changes(): number {
-    return Object.values(this.#transitions).reduce((sum, times) => sum + times, 0);
   }
 
   #scheduleFaults(): void {

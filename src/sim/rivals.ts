@@ -1,0 +1,119 @@
+/**
+ * Two that serve the address at one time: when the second may begin beside the first, and how long both may last. A strict
+ * group knows no excuse, and is judged elsewhere.
+ */
+import { voicesContactUs } from './contact.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { Machine } from './machine.ts';
+import { longUs } from './plan.ts';
+import type { World } from './world.ts';
+
+/** After a disturbance, for so long, two voices are excused: longer than any patience or wait of the engine. */
+const excuse = { us: 350_000, counts: 4 };
+/** The longest that a packet which has arrived waits for a turn of its machine. */
+const turnUs = 100;
+/** Two wake-ups, and what a turn takes. */
+const turnsUs = 200;
+/** Who was heard within so many intervals is not silent. */
+const silence = 1.3;
+/** Who is up, runs and is reached is heard within so many heartbeats, also after a start. */
+const hearing = 4;
+
+export class Rivals {
+  readonly #world: World;
+  readonly #knowledge: Knowledge;
+  #disturbedAt = Number.NEGATIVE_INFINITY;
+  #overlapSince: number | undefined;
+  /** How often two decided at one time. */
+  #coincidences = 0;
+
+  constructor(world: World, knowledge: Knowledge) {
+    this.#world = world;
+    this.#knowledge = knowledge;
+  }
+
+  /** The network or a scheduler misbehaves now. */
+  disturbed(): void {
+    this.#disturbedAt = this.#now;
+  }
+
+  /** Nothing has misbehaved for longer than anything the engine waits for. */
+  get quiet(): boolean {
+    return this.#now - this.#disturbedAt > longUs(this.#world.plan, excuse);
+  }
+
+  /** Why the machine must not open its fence beside the holder, or undefined. */
+  objection(machine: Machine, holder: Machine): string | undefined {
+    const what = `member ${machine.id} opens its fence while member ${holder.id} has its open`;
+    const unheeded = this.#unheeded(machine, holder);
+    if (unheeded !== undefined) return `${what}, ${unheeded}`;
+    const { calm, delayUs, intervalUs } = this.#world.plan;
+    const silentUs = this.#knowledge.silenceUs(holder.id, machine.id);
+    const tenureUs = this.#now - this.#knowledge.activatedAt(holder.id);
+    // Nobody can know what a member did a moment ago that it has never heard.
+    if (silentUs === Number.POSITIVE_INFINITY && tenureUs < intervalUs) return undefined;
+    // And in a rough world the first word of a newcomer may be lost.
+    if (!calm && !this.#knowledge.hasMet(holder.id, machine.id) && tenureUs < intervalUs) return undefined;
+    if (!calm && silentUs >= silence * intervalUs) return undefined;
+    if (!this.quiet) return undefined;
+    // Who decides while the other's word is on its way cannot know of it. Once in a world that is chance.
+    if (tenureUs <= delayUs[1] + turnUs && this.#coincidences++ === 0) return undefined;
+    return `${what}, heard ${silentUs} µs ago`;
+  }
+
+  /** Follows how long there are two. */
+  follow(voices: readonly Machine[]): void {
+    if (voices.length < 2) this.#overlapSince = undefined;
+    else this.#overlapSince ??= this.#now;
+  }
+
+  /** Why they must not both speak any longer, or undefined. */
+  overlong(voices: readonly Machine[]): string | undefined {
+    this.follow(voices);
+    const [one, other] = voices;
+    if (this.#overlapSince === undefined || one === undefined || other === undefined) return undefined;
+    const names = voices.map(({ id }) => id).join(' and ');
+    const undisturbedUs = this.#now - Math.max(this.#overlapSince, this.#disturbedAt);
+    if (undisturbedUs > this.#boundUs) return `${names} speak both for ${undisturbedUs} µs`;
+    // Whatever is disturbed elsewhere.
+    const us = Math.min(this.#now - this.#overlapSince, voicesContactUs(this.#world, one, other));
+    if (us <= this.#contactBoundUs) return undefined;
+    return `${names} speak both, and could hear each other for ${us} µs`;
+  }
+
+  /** Whatever goes wrong elsewhere: nobody acts beside a member that it hears or could hear. */
+  #unheeded(machine: Machine, holder: Machine): string | undefined {
+    const { network, plan } = this.#world;
+    const hearingUs = hearing * plan.intervalUs;
+    const heardUs = this.#knowledge.activeHeardUs(holder.id, machine.id);
+    const steadyUs = Math.min(holder.steadyUs, machine.steadyUs);
+    // Where carrier is gone from the last path, nothing more will come.
+    const calmUs = Math.min(steadyUs, network.calmUs(holder.id, machine.id) ?? 0);
+    if (heardUs < silence * plan.intervalUs && calmUs > hearingUs)
+      return `and heard that it is active ${heardUs} µs ago`;
+    const tenureUs = this.#now - this.#knowledge.activatedAt(holder.id);
+    // Who has not met it believes it when each has heard the other.
+    const hasMet = this.#knowledge.hasMet(machine.id, holder.id);
+    const backUs = hasMet ? tenureUs : (network.soundUs(machine.id, holder.id) ?? 0);
+    const soundUs = Math.min(network.soundUs(holder.id, machine.id) ?? 0, backUs);
+    const us = Math.min(tenureUs, soundUs, steadyUs);
+    return us > hearingUs ? `and could hear it for ${us} µs` : undefined;
+  }
+
+  /** One that is frozen keeps its lease for so long; then both must hear each other once. */
+  get #boundUs(): number {
+    const { intervalUs, missCount, delayUs, calm, proxies, leaseUs } = this.#world.plan;
+    if (calm && proxies.length > 0) return delayUs[1] + turnsUs;
+    return leaseUs + (missCount + 10) * intervalUs;
+  }
+
+  /** Of two that can hear each other, and whose members can: one word of each, also after a start. */
+  get #contactBoundUs(): number {
+    const { intervalUs, leaseUs } = this.#world.plan;
+    return leaseUs + hearing * intervalUs;
+  }
+
+  get #now(): number {
+    return this.#world.agenda.now;
+  }
+}
