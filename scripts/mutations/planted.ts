@@ -11,6 +11,77 @@ function bug(name: string, file: string, find: string, replace: string): Planted
   return { name, patches: [{ file: `src/engine/${file}.ts`, find, replace }] };
 }
 
+/** In what stands for the kernel and the reactor: the simulator has a model of them. */
+function modelBug(name: string, file: string, find: string, replace: string): Planted {
+  return { name, patches: [{ file: `src/sim/${file}.ts`, find, replace }] };
+}
+
+/** Leases. */
+const leases: readonly Planted[] = [
+  modelBug(
+    'a lease is renewed late',
+    'machine',
+    'this.#renewAt = agenda.now + this.#world.plan.renewUs;\n      if',
+    'this.#renewAt = agenda.now + 6 * this.#world.plan.renewUs;\n      if',
+  ),
+  modelBug(
+    'a renewal moves the end of a lease that is over',
+    'fence',
+    'renew(now: number): boolean {\n    if (!this.open(now)) return false;',
+    'renew(now: number): boolean {',
+  ),
+  bug('promises are asked for once in their life', 'quorum', 'promiseUs / promiseRenewals', 'promiseUs'),
+];
+
+/** Roles that move without a cause, or a second one. */
+const causes: readonly Planted[] = [
+  bug(
+    'an active member hands over now and then, for nothing',
+    'group',
+    'const failing = !member.healthy && member.config.takeOverOn.status && !member.isPinned;',
+    'const failing = member.config.takeOverOn.status && !member.isPinned && (now & 1023) === 0;',
+  ),
+  bug(
+    'failing checks move the role, whatever the policy says',
+    'group',
+    'const failing = !member.healthy && member.config.takeOverOn.status && !member.isPinned;',
+    'const failing = !member.healthy && !member.isPinned;',
+  ),
+  bug('a standby takes the role back unasked', 'request', 'config.preempt &&\n', ''),
+  bug(
+    'one silent path is a dead peer',
+    'detector',
+    'if (peer.up && !peer.paths.some((path) => path.up) && (plain',
+    'if (peer.up && peer.paths.some((path) => !path.up) && (true || plain',
+  ),
+  bug(
+    'a heartbeat lost on one path is silence once the cable has no carrier',
+    'detector',
+    'const sooner = later(heard,',
+    'const sooner = later(path.lastHeard ?? heard,',
+  ),
+  {
+    name: 'hosts are told once only',
+    patches: [
+      {
+        file: 'src/engine/announcer.ts',
+        find: '#arm(): void {',
+        replace: '#arm(): void {\n    if (true) return;',
+      },
+      {
+        file: 'src/engine/announcer.ts',
+        find: 'reclaim(): void {',
+        replace: 'reclaim(): void {\n    if (true) return;',
+      },
+      {
+        file: 'src/engine/announcer.ts',
+        find: 'defend(): void {',
+        replace: 'defend(): void {\n    if (true) return;',
+      },
+    ],
+  },
+];
+
 /** Maintenance. */
 const upkeep: readonly Planted[] = [
   bug('a pinned standby takes over', 'election', "if (member.pin.role === 'standby') {", 'if (false) {'),
@@ -250,4 +321,12 @@ const debuts: readonly Planted[] = [
   ),
 ];
 
-export const planted: readonly Planted[] = [...roles, ...upkeep, ...proxies, ...strict, ...debuts];
+export const planted: readonly Planted[] = [
+  ...leases,
+  ...causes,
+  ...roles,
+  ...upkeep,
+  ...proxies,
+  ...strict,
+  ...debuts,
+];
