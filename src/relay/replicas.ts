@@ -5,10 +5,8 @@
 import { monotonicUs } from '../linux/clock.ts';
 import { type Commitment, SharedOutput } from '../sessions/output.ts';
 import { type FlowKey, isFirst, type Packet } from '../sessions/packet.ts';
-import { pokeFrame } from '../sessions/poke.ts';
-import type { MacAddress } from '../wire/address.ts';
 import { Attention } from './attention.ts';
-import type { Word } from './channel.ts';
+import { Course, type CourseOptions, type Role } from './course.ts';
 import { DoomedConnections } from './doomed.ts';
 import { ReplicaFlow, type SharedSession } from './flow.ts';
 import { type Beginning, Openings } from './openings.ts';
@@ -16,25 +14,17 @@ import type { Programs, Site } from './program.ts';
 import { openReplica, receiveWindowOf } from './replica-socket.ts';
 import { Session } from './session.ts';
 
-export interface ReplicaOptions {
+export interface ReplicaOptions extends CourseOptions {
   readonly program: Programs;
   readonly readiness: Site['readiness'];
   /** Leading: tells the other machine what a connection is about to say. See `SharedOutput`. */
   readonly commit: (flow: FlowKey, commitment: Commitment) => boolean;
-  /** Lets the kernel receive a frame. */
-  readonly inject: (frame: Uint8Array) => void;
-  /** Tells the other machine. */
-  readonly say: (word: Word) => void;
   /** Sends frames to the LAN, from `mac`. */
   readonly poke: (frames: readonly Uint8Array[]) => void;
-  readonly mac: MacAddress;
-  /** Leading: whether the other machine agrees that this connection may be closed. */
-  readonly mayClose: (session: SharedSession) => boolean;
   /** The connection is over. */
   readonly ended: (flow: string) => void;
   /** It lives on elsewhere, or nowhere: whoever asks for it here is told. */
   readonly vanished: (flow: string) => void;
-  readonly farewellMark: number;
 }
 
 const flowBytesMax = 16 << 20;
@@ -44,7 +34,6 @@ const sweepUs = 1_000_000;
 const clockMarginMs = 20;
 /** By how much the clock of the machine that goes on may be ahead of ours, ms: it was set ahead when it was not sure. */
 const otherClockMs = 40;
-const pokesEach = 6;
 
 export interface ReplicaCounts {
   readonly replicas: number;
@@ -66,9 +55,9 @@ export class Replicas {
   /** Following: flows whose clock may be behind what was heard. */
   readonly #behind = new Set<ReplicaFlow>();
   readonly #doomed: DoomedConnections;
-  #leads = false;
-  /** How many changes of role there were. A connection follows one when it is next turned to: at a takeover there is no time for all of them. */
-  #changes = 0;
+  readonly #course: Course;
+  /** A connection follows a change when it is next turned to: at a takeover there is no time for all of them. */
+  #role: Role = { leads: false, change: 0 };
   #windowScale = 0;
   #lost = 0;
   #diverged = 0;
@@ -79,6 +68,7 @@ export class Replicas {
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
+    this.#course = new Course(options);
     this.#doomed = new DoomedConnections(options.farewellMark);
   }
 
@@ -156,11 +146,11 @@ export class Replicas {
    */
   arrive(packet: Packet, own: boolean): boolean {
     if (isFirst(packet)) return this.#begin(packet, own);
-    if (this.#doomed.arrive(packet, this.#leads)) return true;
+    if (this.#doomed.arrive(packet, this.#role.leads)) return true;
     const flow = this.#flows.get(packet.flow) ?? this.#build(packet);
     if (flow === undefined) return false;
     flow.heardUs = this.#nowUs;
-    if (!this.#leads) this.#behind.add(flow);
+    if (!this.#role.leads) this.#behind.add(flow);
     if (flow.arrive(packet)) this.#fresh.add(flow);
     else this.#lose(flow, 'lost');
     return true;
@@ -192,7 +182,7 @@ export class Replicas {
 
   /** A connection that began here goes on at the other machine: what is mirrored drives it from now on. */
   adopt(session: SharedSession, { plan, packet }: Beginning): void {
-    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#changes);
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#role.change);
     this.#flows.set(session.flow, flow);
     this.#follow(flow);
     flow.prepareBy(() => {
@@ -218,8 +208,7 @@ export class Replicas {
    * client poked, when there is time; before that, when a packet comes for it.
    */
   lead(): void {
-    this.#leads = true;
-    this.#changes++;
+    this.#role = { leads: true, change: this.#role.change + 1 };
     this.#attention.addAll(this.#flows);
     this.#doomed.ask();
   }
@@ -227,29 +216,29 @@ export class Replicas {
   #attend(): void {
     const frames: Uint8Array[] = [];
     for (const flow of this.#attention.slice(this.#nowUs)) {
-      if (!this.#leads) {
+      if (!this.#role.leads) {
         flow.keepClock(clockMarginMs, this.#nowUs);
         this.#behind.delete(flow);
       }
       this.#advance(flow);
-      if (this.#leads && flow.takePoke(this.#changes)) frames.push(...this.#pokes(flow));
+      if (this.#role.leads && flow.takePoke(this.#role.change) && this.#isHere(flow))
+        frames.push(...this.#course.pokes(flow));
     }
     if (frames.length > 0) this.#options.poke(frames);
   }
 
   /** Nobody hears the sockets any more; before `adopt`. */
   follow(): void {
-    this.#leads = false;
-    this.#changes++;
+    this.#role = { leads: false, change: this.#role.change + 1 };
     this.#doomed.clear();
     for (const flow of this.#flows.values()) this.#follow(flow);
   }
 
   #follow(flow: ReplicaFlow): void {
     const { session } = flow;
-    flow.follow(this.#changes);
+    flow.follow(this.#role.change);
     this.#behind.add(flow);
-    if (session.finishing) this.#say('finished', session);
+    if (session.finishing) this.#course.say('finished', session);
     this.#attention.add(flow);
   }
 
@@ -259,15 +248,9 @@ export class Replicas {
     if (found !== undefined) this.#advance(found);
   }
 
-  /**
-   * For a client that has said something, what makes it send again at once. One that has not may still be asking whether
-   * it is connected (SO_ERROR), and would take the poke for the answer.
-   */
-  #pokes(flow: ReplicaFlow): readonly Uint8Array[] {
-    // It may be over by now.
-    if (!this.#flows.has(flow.session.flow) || !flow.spoken) return [];
-    const frame = pokeFrame(flow.last, this.#options.mac, flow.progress().receiveNext);
-    return Array<Uint8Array>(pokesEach).fill(frame);
+  /** It may be over by now. */
+  #isHere(flow: ReplicaFlow): boolean {
+    return this.#flows.get(flow.session.flow) === flow;
   }
 
   /** Ends a connection without a word to its client, who goes on with the other machine or has none. */
@@ -298,13 +281,12 @@ export class Replicas {
     if (nowUs >= this.#sweepAtUs) {
       this.#sweepAtUs = nowUs + sweepUs;
       if (!this.busy) this.#attention.addAll(this.#flows);
-      if (this.#leads) this.#doomed.ask();
+      if (this.#role.leads) this.#doomed.ask();
     }
     this.#attend();
     const { flows, repeats } = this.#attention.waiting(nowUs);
     for (const flow of flows) {
-      if (repeats && flow.input.incomplete)
-        for (const frame of flow.input.repeat(flow.progress())) this.#options.inject(frame);
+      if (repeats) this.#course.repeat(flow);
       this.#advance(flow);
     }
   }
@@ -331,7 +313,7 @@ export class Replicas {
     const socket = openReplica(plan, opening.sinceUs);
     if (socket === undefined) {
       this.#lost++;
-      this.#options.say({ kind: 'lost', flow: packet.flow, offset: 0, digest: '' });
+      this.#course.sayNotBegun(packet);
       return undefined;
     }
     const key = packet.flow;
@@ -339,74 +321,48 @@ export class Replicas {
     const wake = (): void => this.remind(key);
     const program = this.#options.program({ flow: key, client: plan.remote, readiness, wake });
     const output = SharedOutput.following((commitment) => commit(key, commitment));
-    if (this.#leads) output.lead();
+    if (this.#role.leads) output.lead();
     const session = new Session(key, socket, program, output);
-    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#changes);
+    const flow = new ReplicaFlow(plan, session, packet, flowBytesMax, this.#role.change);
     this.#flows.set(key, flow);
     return flow;
   }
 
-  /** Gives the kernel what may be given, and lets the program answer, until both wait for something else. */
   #advance(flow: ReplicaFlow): void {
-    if (this.#leads) flow.lead(this.#changes);
-    flow.prepare();
-    const { session, input } = flow;
-    do {
-      for (;;) {
-        const step = flow.next();
-        if (step === undefined) break;
-        this.#options.inject(step.frame);
-      }
-      if (input.waiting > 0) session.output.acknowledge(flow.acknowledged);
-      if (session.finished && !session.finishing && this.#mayClose(session)) {
-        session.finish(this.#options.farewellMark);
-        if (!this.#leads) this.#say('finished', session);
-      }
-    } while (session.pump());
-    if (session.output.diverged) return this.#lose(flow, 'diverged');
-    if (session.output.overrun) return this.#lose(flow, 'lost');
-    if (session.broken) return this.#breakDown(flow);
-    if (session.over && session.socket.facts().closed) return this.#end(flow);
-    this.#attention.stall(flow, input.waiting > 0 || input.incomplete || session.blocked);
-  }
-
-  #mayClose(session: SharedSession): boolean {
-    return !this.#leads || this.#options.mayClose(session);
-  }
-
-  /** Its program did: leading, that is for the client to hear, once the other machine has come to it. */
-  #breakDown(flow: ReplicaFlow): void {
-    if (!this.#leads) return this.#lose(flow, 'lost');
-    if (!this.#mayClose(flow.session)) return;
-    this.#forget(flow);
-    this.#options.ended(flow.session.flow);
-    flow.session.abort(this.#options.farewellMark);
-  }
-
-  #say(kind: 'finished' | 'lost' | 'diverged', { flow, output }: SharedSession): void {
-    this.#options.say({ kind, flow, ...output.said });
+    const stage = this.#course.advance(flow, this.#role);
+    switch (stage) {
+      case 'open':
+      case 'waits':
+        return this.#attention.stall(flow, stage === 'waits');
+      case 'lost':
+      case 'diverged':
+        return this.#lose(flow, stage);
+      case 'broken':
+        return this.#end(flow).abort(this.#options.farewellMark);
+      case 'over':
+        return this.#end(flow).close();
+    }
   }
 
   #lose(flow: ReplicaFlow, why: 'lost' | 'diverged'): void {
     if (why === 'lost') this.#lost++;
     else this.#diverged++;
-    if (!this.#leads) this.#say(why, flow.session);
+    if (!this.#role.leads) this.#course.say(why, flow.session);
     this.#doom(flow);
   }
 
   /** It lives on the active only; after a takeover its client is told that it is over. */
   #doom(flow: ReplicaFlow): void {
-    this.#forget(flow);
-    this.#options.ended(flow.session.flow);
-    flow.session.vanish();
+    this.#end(flow).vanish();
     this.#doomed.add(flow.session.flow, flow.plan, flow.last);
-    if (this.#leads) this.#doomed.ask();
+    if (this.#role.leads) this.#doomed.ask();
   }
 
-  #end(flow: ReplicaFlow): void {
+  /** It is over here; what becomes of its socket is the caller's. */
+  #end(flow: ReplicaFlow): SharedSession {
     this.#forget(flow);
     this.#options.ended(flow.session.flow);
-    flow.session.close();
+    return flow.session;
   }
 
   #forget(flow: ReplicaFlow): void {
