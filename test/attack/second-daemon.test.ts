@@ -31,6 +31,9 @@ async function standing(daemon: Daemon): Promise<unknown> {
   return { pid, role: groups[0]?.role, term: groups[0]?.term, held: lease.held, lapses: lease.lapses };
 }
 
+/** Besides what it repeats to hosts since the redundant one is there. */
+const said = (daemon: Daemon): number => daemon.events.filter(({ code }) => code !== 'announced').length;
+
 async function renewed(daemon: Daemon): Promise<void> {
   const { renewals } = (await daemon.status()).lease;
   await until('the lease is renewed', async () => (await daemon.status()).lease.renewals > renewals);
@@ -54,7 +57,7 @@ test('on the same machine it is refused, and the first one is undisturbed', asyn
   const text = configuration({ node: 'redundant', name: 'redundant' });
   redundant = Daemon.start({ machine: 'redundant', name: 'redundant', text });
   await redundant.becomes('standby');
-  const before = [await standing(primary), primary.events.length];
+  const before = [await standing(primary), said(primary)];
   const addresses = ip('netns exec primary ip address');
   const refusals = [
     [primary.name, /another daemon answers on/],
@@ -72,7 +75,7 @@ test('on the same machine it is refused, and the first one is undisturbed', asyn
   );
   // It still renews its lease.
   await renewed(primary);
-  assert.deepEqual([await standing(primary), primary.events.length], before);
+  assert.deepEqual([await standing(primary), said(primary)], before);
   assert.equal(ip('netns exec primary ip address'), addresses);
   assert.equal((await redundant.status()).groups[0]?.role, 'standby');
 });
