@@ -40,8 +40,24 @@ function options(): Options {
   return { seconds: Number(values.seconds), faults: values.faults?.split(',') ?? usual };
 }
 
-/** One fault, mended at once; what the old proxy claimed during the time that follows. */
-async function hush(director: Director, name: string, seconds: number): Promise<number> {
+interface Hush {
+  readonly claims: number;
+  /** How much of the time was counted: a machine that stands still may give the old place the role again. */
+  readonly seconds: number;
+}
+
+/** When a member of the place took the role again; nobody did: never. CLOCK_MONOTONIC microseconds. */
+function backAt(director: Director, old: NodePlan, sinceUs: number): number {
+  const back = director.occurrences().find(({ member, occurrence: { atUs, code, detail } }) => {
+    const there = director.plan.members.find((each) => each.name === member);
+    const isThere = there !== undefined && placeOf(there, director.plan) === old;
+    return isThere && atUs > sinceUs && code === 'transition' && detail['to'] === 'acquiring';
+  });
+  return back?.occurrence.atUs ?? Number.POSITIVE_INFINITY;
+}
+
+/** One fault, mended at once; what the old proxy claimed during the time that follows, until it has to claim again. */
+async function hush(director: Director, name: string, seconds: number): Promise<Hush> {
   if (!isFaultName(name)) throw new Error(`${name} is no fault`);
   const { plan, switchboard } = director;
   const fault = faultByName(name);
@@ -62,13 +78,15 @@ async function hush(director: Director, name: string, seconds: number): Promise<
     await ask(director, old, Math.min(left, stretchSeconds));
     // What entered a moment ago may not be recorded yet.
     await delay(settledMs);
-    const untilUs = monotonicUs() - (settledMs * 1000) / 2;
+    const endUs = backAt(director, old, faultAt);
+    const untilUs = Math.min(endUs, monotonicUs() - (settledMs * 1000) / 2);
     claims += await switchboard.voices(old, { sinceUs, untilUs }, 'claim');
     const why = await unheard(director, sinceUs, missed);
     if (why.length > 0) throw new Error(`${name}: ${why.join('; ')}`);
+    if (untilUs === endUs) return { claims, seconds: Math.round((endUs - faultAt) / 1e6) };
     sinceUs = untilUs - 1;
   }
-  return claims;
+  return { claims, seconds };
 }
 
 /** A host asks everybody, and the old proxy alone, ten times a second. */
@@ -94,11 +112,11 @@ await rehearse(
     let wrong = 0;
     for (const fault of faults) {
       const beganUs = monotonicUs();
-      const claims = await hush(director, fault, seconds);
+      const hushed = await hush(director, fault, seconds);
       const changes = changesOfRole(director, metronome, beganUs).length;
-      if (claims > 0) wrong++;
+      if (hushed.claims > 0) wrong++;
       process.stdout.write(
-        `${fault}: ${claims} ARP or ND claims of the old proxy in ${seconds} s; ${changes} changes of role\n`,
+        `${fault}: ${hushed.claims} ARP or ND claims of the old proxy in ${hushed.seconds} s; ${changes} changes of role\n`,
       );
       progress(`${fault}: done`);
     }
