@@ -75,8 +75,8 @@ const causes: readonly Planted[] = [
       },
       {
         file: 'src/engine/announcer.ts',
-        find: 'defend(): void {',
-        replace: 'defend(): void {\n    if (true) return;',
+        find: '\n  defend(): void {',
+        replace: '\n  defend(): void {\n    if (true) return;',
       },
     ],
   },

@@ -59,23 +59,27 @@ export class Requests {
 
   /** After every socket was drained: is it time to take the role back, or not any more? */
   review(): void {
-    const { context, state, healthy, config } = this.#member;
-    const active = this.#member.activePeer;
-    const wanted =
-      config.preempt &&
-      state === 'standby' &&
-      healthy &&
-      !this.#member.isPinned &&
-      !this.#member.damping.heldBack &&
-      !context.stopping &&
-      active !== undefined &&
-      active.standing(this.#member.id)?.pinned !== true &&
-      this.#member.priorityOf(active.id) < this.#member.priorityOf(context.config.self);
-    if (!wanted) this.#preempt.cancel();
+    const { context } = this.#member;
+    if (!this.#wantsRole) this.#preempt.cancel();
     else if (this.#preempt.at === undefined) {
       const { missCount, heartbeatIntervalUs } = context.config;
       this.#preempt.arm(later(context.now, preemptCounts * missCount * heartbeatIntervalUs));
     }
+  }
+
+  get #wantsRole(): boolean {
+    const { context, state, healthy, config, isPinned, damping, activePeer: active } = this.#member;
+    return (
+      config.preempt &&
+      state === 'standby' &&
+      healthy &&
+      !isPinned &&
+      !damping.heldBack &&
+      !context.stopping &&
+      active !== undefined &&
+      active.standing(this.#member.id)?.pinned !== true &&
+      this.#member.priorityOf(active.id) < this.#member.priorityOf(context.config.self)
+    );
   }
 
   cancel(): void {
@@ -135,6 +139,8 @@ export class Requests {
   }
 
   #wantRole(): void {
+    // After a standstill of ours somebody better may have been heard in this very turn.
+    if (!this.#wantsRole) return;
     const { self, switchoverTimeoutUs } = this.#member.context.config;
     this.#ask(self);
     // Asked in vain, it waits longer than one attempt may take before it asks again.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { later } from '../../src/engine/time.ts';
 import { flagStopping, MemberState } from '../../src/wire/control/message.ts';
 import {
   active,
@@ -295,6 +296,26 @@ describe('start-up', () => {
     assert.deepEqual(play.take(), []);
     play.pass(3 * interval, () => play.says(2, active(6, 2)));
     assert.deepEqual(play.take(), Array(3).fill('send switchoverRequest to 2 term 6.2'));
+  });
+
+  test('not of somebody better, who became active in the turn in which it would ask', () => {
+    const play = new Rehearsal(engineConfig(2, 3, { group: { preempt: true } }));
+    const hear = (): void => {
+      play.says(1, standby(6, 3));
+      play.says(3, active(6, 3));
+    };
+    hear();
+    play.drained();
+    play.pass(10 * patience - 1, hear);
+    play.take();
+    play.now = later(play.now, 1);
+    play.says(1, active(7, 1));
+    play.says(3, standby(7, 1));
+    play.drained();
+    assert.deepEqual(
+      play.take().filter((line) => line.includes('Request')),
+      [],
+    );
   });
 });
 
