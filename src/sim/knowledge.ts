@@ -8,6 +8,7 @@ import {
   MemberState,
   type NodeId,
   noTerm,
+  type PathId,
   type Term,
 } from '../wire/control/message.ts';
 import type { World } from './world.ts';
@@ -35,6 +36,8 @@ export class Knowledge {
   readonly #activations: Activation[] = [];
   /** Who has lost its disk, and what it was on it. */
   readonly #forgetful = new Set<NodeId>();
+  /** When `to` last heard `from`, by path. */
+  readonly #heardOn = new Map<number, Map<PathId, number>>();
   /** When `to` last heard that `from` is active, and by which term. */
   readonly #heardActive = new Map<number, { readonly at: number; readonly term: Term }>();
 
@@ -64,6 +67,10 @@ export class Knowledge {
     this.#servedBy.delete(id);
     this.#met.delete(id);
     for (const met of this.#met.values()) met.delete(id);
+    for (const { id: other } of this.#world.machines) {
+      this.#heardOn.delete(pair(id, other));
+      this.#heardOn.delete(pair(other, id));
+    }
     this.#toldOf.delete(id);
     if (this.#forgetful.has(id)) return;
     for (const { member, term, written } of this.#activations)
@@ -72,6 +79,7 @@ export class Knowledge {
 
   heard(id: NodeId, message: ControlMessage): void {
     this.#heardOf(message.sender, id);
+    this.#note(message, id);
     this.#meet(id, message.sender);
     raise(this.#toldOf, id, message.term);
     for (const record of message.groups) {
@@ -137,6 +145,11 @@ export class Knowledge {
     return this.#world.agenda.now - (this.#heard.get(pair(from, to)) ?? Number.NEGATIVE_INFINITY);
   }
 
+  /** When `to` last heard `from` on the path, both in their present lives. */
+  heardOnAt(path: PathId, from: NodeId, to: NodeId): number {
+    return this.#heardOn.get(pair(from, to))?.get(path) ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** How long ago `to` heard, of itself or of a proxy, that `from` is active by its present term. */
   activeHeardUs(from: NodeId, to: NodeId): number {
     const heard = this.#heardActive.get(pair(from, to));
@@ -153,6 +166,12 @@ export class Knowledge {
     const met = this.#met.get(one);
     if (met === undefined) this.#met.set(one, new Set([other]));
     else met.add(other);
+  }
+
+  #note({ sender, path }: ControlMessage, to: NodeId): void {
+    const key = pair(sender, to);
+    const paths = this.#heardOn.get(key) ?? new Map<PathId, number>();
+    this.#heardOn.set(key, paths.set(path, this.#world.agenda.now));
   }
 
   #heardOf(from: NodeId, to: NodeId): void {

@@ -61,6 +61,8 @@ export class Network {
   #storm = { lossShare: 0, delayUs: 0 };
   /** Since when nothing has disturbed each direction; those that are disturbed are missing. */
   readonly #calmSince = new Map<number, number>();
+  /** Since when each end of a path has carrier; those that have none are missing. */
+  readonly #litSince = new Map<number, number>();
   /** When chance last took something of it. */
   readonly #lostAt = new Map<number, number>();
 
@@ -89,21 +91,12 @@ export class Network {
 
   /** For how long the soundest path from one to the other has passed all, at once; undefined: they share none. Microseconds. */
   soundUs(from: NodeId, to: NodeId): number | undefined {
-    return this.#longest(from, to, (way) => this.#lostAt.get(way) ?? 0);
-  }
-
-  /** The same, whatever chance took. */
-  calmUs(from: NodeId, to: NodeId): number | undefined {
-    return this.#longest(from, to, () => 0);
-  }
-
-  #longest(from: NodeId, to: NodeId, notBefore: (way: number) => number): number | undefined {
     const now = this.#agenda.now;
     let us: number | undefined;
     for (const { id, members } of this.#plan.paths) {
       if (!members.includes(from) || !members.includes(to)) continue;
       const way = direction(id, from, to);
-      us = Math.max(us ?? 0, now - Math.max(this.#calmSince.get(way) ?? now, notBefore(way)));
+      us = Math.max(us ?? 0, now - Math.max(this.#calmSince.get(way) ?? now, this.#lostAt.get(way) ?? 0));
     }
     return us;
   }
@@ -262,9 +255,17 @@ export class Network {
     };
   }
 
+  /** When the path last got carrier at this end; it has none: never. */
+  carrierSince(path: PathPlan, at: NodeId): number {
+    return this.#litSince.get(direction(path.id, at, at)) ?? Number.POSITIVE_INFINITY;
+  }
+
   #changed(): void {
     for (const path of this.#plan.paths) {
       for (const from of path.members) {
+        const end = direction(path.id, from, from);
+        if (!this.carrier(path, from)) this.#litSince.delete(end);
+        else if (!this.#litSince.has(end)) this.#litSince.set(end, this.#agenda.now);
         for (const to of path.members) if (from !== to) this.#judge(path, from, to);
       }
     }

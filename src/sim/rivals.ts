@@ -86,18 +86,25 @@ export class Rivals {
     const { network, plan } = this.#world;
     const hearingUs = hearing * plan.intervalUs;
     const heardUs = this.#knowledge.activeHeardUs(holder.id, machine.id);
-    const steadyUs = Math.min(holder.steadyUs, machine.steadyUs);
-    // Where carrier is gone from the last path, nothing more will come.
-    const calmUs = Math.min(steadyUs, network.calmUs(holder.id, machine.id) ?? 0);
-    if (heardUs < silence * plan.intervalUs && calmUs > hearingUs)
+    if (heardUs < silence * plan.intervalUs && this.#isUp(machine, holder))
       return `and heard that it is active ${heardUs} µs ago`;
     const tenureUs = this.#now - this.#knowledge.activatedAt(holder.id);
     // Who has not met it believes it when each has heard the other.
     const hasMet = this.#knowledge.hasMet(machine.id, holder.id);
     const backUs = hasMet ? tenureUs : (network.soundUs(machine.id, holder.id) ?? 0);
     const soundUs = Math.min(network.soundUs(holder.id, machine.id) ?? 0, backUs);
-    const us = Math.min(tenureUs, soundUs, steadyUs);
+    const us = Math.min(tenureUs, soundUs, holder.steadyUs, machine.steadyUs);
     return us > hearingUs ? `and could hear it for ${us} µs` : undefined;
+  }
+
+  /** Where carrier is gone from the last path that was heard on, nothing more will come. */
+  #isUp(machine: Machine, holder: Machine): boolean {
+    const { network, plan } = this.#world;
+    const sinceUs = this.#now - (plan.missCount - 1) * plan.intervalUs;
+    return plan.paths.some((path) => {
+      const at = this.#knowledge.heardOnAt(path.id, holder.id, machine.id);
+      return at > sinceUs && at > network.carrierSince(path, machine.id);
+    });
   }
 
   /** One that is frozen keeps its lease for so long; then both must hear each other once. */
