@@ -74,7 +74,7 @@ export class Causes {
   keepsVotes(member: Machine): boolean {
     const { quorum, missCount, intervalUs } = this.#world.plan;
     if (quorum === undefined) return true;
-    const enoughUs = 2 * quorum.promiseUs + missCount * intervalUs;
+    const enoughUs = quorum.promiseUs + 2 * missCount * intervalUs;
     const votes = this.#world.machines.filter(({ id }) => quorum.voters.includes(id));
     const sure = votes.filter((voter) => this.#reachUs(member, voter) >= enoughUs);
     return 2 * sure.length > votes.length;
