@@ -47,7 +47,7 @@ const causes: readonly Planted[] = [
     'const failing = !member.healthy && member.config.takeOverOn.status && !member.isPinned;',
     'const failing = !member.healthy && !member.isPinned;',
   ),
-  bug('a standby takes the role back unasked', 'request', 'config.preempt &&\n', ''),
+  bug('a standby takes the role back unasked', 'request', '!member.config.preempt || ', ''),
   bug(
     'one silent path is a dead peer',
     'detector',

@@ -67,19 +67,15 @@ export class Requests {
     }
   }
 
+  /** Looked at in every turn: whoever does not preempt, or does not stand by, is done at once. */
   get #wantsRole(): boolean {
-    const { context, state, healthy, config, isPinned, damping, activePeer: active } = this.#member;
-    return (
-      config.preempt &&
-      state === 'standby' &&
-      healthy &&
-      !isPinned &&
-      !damping.heldBack &&
-      !context.stopping &&
-      active !== undefined &&
-      active.standing(this.#member.id)?.pinned !== true &&
-      this.#member.priorityOf(active.id) < this.#member.priorityOf(context.config.self)
-    );
+    const member = this.#member;
+    if (!member.config.preempt || member.state !== 'standby') return false;
+    if (!member.healthy || member.isPinned || member.damping.heldBack || member.context.stopping)
+      return false;
+    const active = member.activePeer;
+    if (active === undefined || active.standing(member.id)?.pinned === true) return false;
+    return member.priorityOf(active.id) < member.priorityOf(member.context.config.self);
   }
 
   cancel(): void {

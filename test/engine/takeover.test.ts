@@ -430,6 +430,35 @@ describe('announcements', () => {
     assert.deepEqual(play.take().slice(-2), ['announce and ask', 'announced 0']);
   });
 
+  test('a peer that had left in order is heard again: hosts beyond a parted LAN are told, with all repetitions', () => {
+    const play = Rehearsal.standby(engineConfig(2, 2, { announceScheduleUs: [50_000] }));
+    play.says(1, { state: MemberState.stopped, term: { counter: 5, member: 1 }, flags: flagStopping });
+    play.drained();
+    assert.equal(play.state, 'active');
+    play.pass(1_000_000);
+    play.take();
+    play.says(1, { state: MemberState.starting, boot: 4711 });
+    play.drained();
+    assert.deepEqual(play.take().slice(-2), ['announce and ask', 'announced 0']);
+    play.pass(100_000, () => play.says(1, { ...standby(6, 2), boot: 4711 }));
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 1']);
+  });
+
+  test('a path of the LAN passes again, and hosts near the peer are told; a cable has none', () => {
+    for (const [path, told] of [
+      [2, ['announce and ask', 'announced 0']],
+      [1, []],
+    ] as const) {
+      const play = Rehearsal.active(engineConfig(2, 2, { announceScheduleUs: [] }));
+      const hear = (...paths: readonly number[]): void => play.says(1, { ...play.stood, paths });
+      play.pass(2 * patience, () => hear(3 - path));
+      play.take();
+      hear(path);
+      play.drained();
+      assert.deepEqual(play.take(), [`pathUp 1/${path} heard`, ...told]);
+    }
+  });
+
   test('one that never hears of the higher term is answered no more often than any claimant', () => {
     const play = Rehearsal.standby(
       engineConfig(2, 2, { announceScheduleUs: [], defendIntervalUs: 1_000_000 }),
