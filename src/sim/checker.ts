@@ -1,10 +1,8 @@
 /**
  * What must hold, judged from outside: the engine is not asked whether it is right. Time is world time, microseconds.
  *
- * A voice is who answers hosts: a member on their LAN with an open fence, or a proxy that answers with its fence open.
- * Two of them are excused when the second had not heard the first for more than an interval (it had reason to believe it
- * dead), when the network or a scheduler misbehaved a moment ago, or, once in a world, when both decided at one time; even
- * then they must end soon. A proxy that is succeeded answers until it hears of it.
+ * A voice is who answers hosts: a member on their LAN with an open fence, or a proxy that answers with its fence open. When
+ * there may be two is in rivals.ts, who may give the role up in causes.ts.
  */
 import {
   type ControlMessage,
@@ -132,11 +130,9 @@ export class Checker {
     if (this.#uncaused) this.#fail(`member ${id} activates without a cause`);
     if (machine.pinnedAs === 'standby')
       this.#fail(`member ${id} activates, though it is pinned as a standby`);
+    this.#mustBeAlone(machine);
     for (const other of this.#world.machines) {
       if (other === machine) continue;
-      // The kernel of one whose process is gone serves on until its lease ends.
-      if (this.#world.plan.quorum !== undefined && other.isMember && other.fence.open(this.#now))
-        this.#fail(`members ${id} and ${other.id} hold the group at one time, in a strict group`);
       const rivalry = this.#isServed(other) ? this.#rivals.objection(machine, other) : undefined;
       if (rivalry !== undefined) this.#fail(rivalry);
     }
@@ -182,7 +178,12 @@ export class Checker {
 
   /** A member that holds the role has renewed its lease. */
   renewed(machine: Machine): void {
-    if (this.#world.plan.quorum === undefined || !machine.isMember) return;
+    if (machine.isMember) this.#mustBeAlone(machine);
+  }
+
+  /** In a strict group. The kernel of one whose process is gone serves on until its lease ends. */
+  #mustBeAlone(machine: Machine): void {
+    if (this.#world.plan.quorum === undefined) return;
     const other = this.#world.machines.find(
       (each) => each !== machine && each.isMember && each.fence.open(this.#now),
     );

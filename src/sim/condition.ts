@@ -1,4 +1,4 @@
-/** How a machine is, and since when: alive or dead, the word of its checks, carrier where it serves. World time. */
+/** How a machine is, and since when: alive or dead, the word of its checks, carrier where it serves. World time, microseconds. */
 export class Condition {
   alive = false;
   healthy = true;
@@ -21,13 +21,15 @@ export class Condition {
     this.#since = now;
   }
 
+  /** It has carrier where it serves, or none any more. */
   carry(carries: boolean, now: number): void {
-    if (!this.healthy || !this.carries) this.#sickUntil = now;
+    this.#sickUntil = this.sickUntil(now);
     this.carries = carries;
   }
 
+  /** The word of its checks. */
   check(healthy: boolean, now: number): void {
-    if (!this.healthy || !this.carries) this.#sickUntil = now;
+    this.#sickUntil = this.sickUntil(now);
     this.healthy = healthy;
     this.#since = now;
   }

@@ -62,17 +62,11 @@ const roughFaults: Readonly<Record<string, Fault>> = {
   diskLoss: (world) => down(world, 'process', true),
   /** One path between two machines, in one direction or in both. */
   pathPart: (world) => {
-    const { id, members } = world.random.pick(world.plan.paths.filter((path) => path.members.length > 1));
-    const from = world.random.pick(members);
-    const to = world.random.pick(members.filter((other) => other !== from));
-    const oneWay = world.random.chance(0.5);
-    world.disturb(world.span(2_000, 400_000), () => {
-      const ends = [world.network.block(id, from, to)];
-      if (!oneWay) ends.push(world.network.block(id, to, from));
-      return () => {
-        for (const end of ends) end();
-      };
-    });
+    const path = world.random.pick(world.plan.paths.filter(({ members }) => members.length > 1));
+    const from = world.random.pick(path.members);
+    const to = world.random.pick(path.members.filter((other) => other !== from));
+    const how = world.random.chance(0.5) ? 'oneWay' : 'bothWays';
+    world.disturb(world.span(2_000, 400_000), () => world.network.block(path, from, to, how));
   },
 };
 
@@ -227,15 +221,13 @@ function freeze(world: World, us: number, kind: Kind = anyKind): void {
 /** `withinUs`: those that live end, and start again one after the other in so long. */
 function filter(world: World, deaf: readonly Machine[], withinUs: number | undefined): void {
   const begin = (): (() => void) => {
-    const ends = deaf.map(({ id }) => world.network.mute(id));
+    const end = world.network.mute(deaf.map(({ id }) => id));
     for (const machine of deaf) {
       if (withinUs === undefined || !machine.alive) continue;
       world.down(machine, 'process');
       world.after(3_000 + world.random.between(0, withinUs), () => world.up(machine));
     }
-    return () => {
-      for (const end of ends) end();
-    };
+    return end;
   };
   world.disturb(world.span(300_000, 1_000_000), begin, 'lan');
 }

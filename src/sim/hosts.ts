@@ -1,7 +1,7 @@
 /**
  * The hosts' LAN as hosts see it: each has its own entry for the address, by Linux's rules, and sends packets by it. They
  * run nothing of ours. An entry that exists takes every announcement; an answer to a question makes one, or changes one that
- * is older than the lock time; and one that no answer has confirmed for long is asked for at the machine it names, then at all.
+ * is older than the lock time; and one that no answer has confirmed for long is asked for at the machine it names, and then everybody is asked.
  */
 import type { NodeId } from '../wire/control/message.ts';
 import type { Machine } from './machine.ts';

@@ -34,8 +34,8 @@ export class Knowledge {
   /** The highest term in anything that was heard. */
   readonly #toldOf = new Map<NodeId, Term>();
   readonly #activations: Activation[] = [];
-  /** Who has lost its disk, and what it was on it. */
-  readonly #forgetful = new Set<NodeId>();
+  /** When each lost its disk last. */
+  readonly #lostAt = new Map<NodeId, number>();
   /** When `to` last heard `from`, by path. */
   readonly #heardOn = new Map<number, Map<PathId, number>>();
   /** When `to` last heard that `from` is active, and by which term. */
@@ -58,10 +58,10 @@ export class Knowledge {
   }
 
   diskLost(id: NodeId): void {
-    this.#forgetful.add(id);
+    this.#lostAt.set(id, this.#world.agenda.now);
   }
 
-  /** What it heard in its former life is forgotten; what it did itself is on its disk, unless that is lost. */
+  /** What it heard in its former life is forgotten; what it did itself is on its disk, unless that was lost since. */
   started(id: NodeId): void {
     this.#known.delete(id);
     this.#servedBy.delete(id);
@@ -72,9 +72,8 @@ export class Knowledge {
       this.#heardOn.delete(pair(other, id));
     }
     this.#toldOf.delete(id);
-    if (this.#forgetful.has(id)) return;
-    for (const { member, term, written } of this.#activations)
-      if (member === id && written) this.#learn(id, term);
+    for (const activation of this.#activations)
+      if (activation.member === id && this.#isOnDisk(activation)) this.#learn(id, activation.term);
   }
 
   heard(id: NodeId, message: ControlMessage): void {
@@ -103,7 +102,7 @@ export class Knowledge {
     if (compareTerms(term, known) <= 0)
       return `member ${id} activates with ${said(term)}, but knows of ${said(known)}`;
     const twice = this.#activations.some(
-      (other) => compareTerms(term, other.term) === 0 && other.written && !this.#forgetful.has(id),
+      (other) => compareTerms(term, other.term) === 0 && this.#isOnDisk(other),
     );
     return twice ? `term ${said(term)} is used twice` : undefined;
   }
@@ -156,6 +155,11 @@ export class Knowledge {
     if (heard === undefined || compareTerms(heard.term, this.lastTerm(from)) !== 0)
       return Number.POSITIVE_INFINITY;
     return this.#world.agenda.now - heard.at;
+  }
+
+  /** Of the member that made it. */
+  #isOnDisk({ member, written, at }: Activation): boolean {
+    return written && at > (this.#lostAt.get(member) ?? Number.NEGATIVE_INFINITY);
   }
 
   #last(member: NodeId): Activation | undefined {

@@ -101,9 +101,10 @@ export class Network {
     return us;
   }
 
-  /** Returns what takes it back. */
-  block(path: PathId, from: NodeId, to: NodeId): () => void {
-    return this.#add(this.#blocked, [direction(path, from, to)]);
+  /** From the one to the other. Returns what takes it back, as all of these do. */
+  block({ id }: PathPlan, from: NodeId, to: NodeId, how: 'oneWay' | 'bothWays'): () => void {
+    const back = how === 'oneWay' ? [] : [direction(id, to, from)];
+    return this.#add(this.#blocked, [direction(id, from, to), ...back]);
   }
 
   /** On every path. */
@@ -129,9 +130,9 @@ export class Network {
     };
   }
 
-  /** A filter takes the control datagrams that it sends and that are sent to it. */
-  mute(node: NodeId): () => void {
-    return this.#add(this.#muted, [node]);
+  /** A filter takes the control datagrams that they send and that are sent to them. */
+  mute(nodes: readonly NodeId[]): () => void {
+    return this.#add(this.#muted, nodes);
   }
 
   silence(node: NodeId, on: boolean): void {
@@ -255,7 +256,7 @@ export class Network {
     };
   }
 
-  /** When the path last got carrier at this end; it has none: never. */
+  /** When the path last got carrier at this end, world time; it has none: never. Microseconds. */
   carrierSince(path: PathPlan, at: NodeId): number {
     return this.#litSince.get(direction(path.id, at, at)) ?? Number.POSITIVE_INFINITY;
   }

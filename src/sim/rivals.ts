@@ -1,6 +1,9 @@
 /**
- * Two that serve the address at one time: when the second may begin beside the first, and how long both may last. A strict
- * group knows no excuse, and is judged elsewhere.
+ * Two that serve the address at one time: when the second may begin beside the first, and how long both may last. Nothing
+ * excuses who hears the other, or could. Else the second may when it has not heard the first for more than an interval (it
+ * had reason to believe it dead), when the network or a scheduler misbehaved a moment ago, or, once in a world, when both
+ * decided at one time; even then they must end soon. A proxy that is succeeded answers until it hears of it. A strict group
+ * knows no excuse, and is judged elsewhere. Time is world time, microseconds.
  */
 import { voicesContactUs } from './contact.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -39,7 +42,7 @@ export class Rivals {
 
   /** Nothing has misbehaved for longer than anything the engine waits for. */
   get quiet(): boolean {
-    return this.#now - this.#disturbedAt > longUs(this.#world.plan, excuse);
+    return this.#now - this.#disturbedAt >= longUs(this.#world.plan, excuse);
   }
 
   /** Why the machine must not open its fence beside the holder, or undefined. */

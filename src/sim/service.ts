@@ -1,6 +1,6 @@
 /**
- * What hosts get, judged from where their packets end and from who lives since when: a proxy
- * keeps packets whose member is dead, believes announcements, and whoever can be served is served.
+ * What hosts get, judged from where their packets end and from who lives since when: a proxy keeps packets whose member is
+ * dead, believes announcements, and whoever can be served is served.
  */
 import { type NodeId, noTerm, type Term } from '../wire/control/message.ts';
 import type { Machine } from './machine.ts';

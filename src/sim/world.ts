@@ -272,7 +272,7 @@ export class World {
     const { moves } = this.checker;
     this.agenda.runUntil(troubleUs + settleUs + calmUs);
     this.checker.settled();
-    this.#hasStayed(moves);
+    this.#mustStay(moves);
   }
 
   /** Most worlds settle long before the bound, and from then on cost heartbeats that change nothing. */
@@ -283,8 +283,7 @@ export class World {
       this.agenda.runUntil(at);
       const before = moves;
       moves = this.#isSettled() && this.#canVote() ? this.checker.moves : undefined;
-      if (before !== undefined && this.#hasStayed(before) && moves !== undefined && at >= leastUs)
-        return true;
+      if (before !== undefined && this.#mustStay(before) && moves !== undefined && at >= leastUs) return true;
     }
     return false;
   }
@@ -297,8 +296,8 @@ export class World {
     return this.machines.every(({ id, steadyUs }) => !quorum.voters.includes(id) || steadyUs > leastUs);
   }
 
-  /** Nothing moves once it has settled, unless somebody takes a role back. */
-  #hasStayed(moves: number): boolean {
+  /** Nothing moves once it has settled, unless somebody takes a role back. Whether it stayed. */
+  #mustStay(moves: number): boolean {
     if (this.checker.moves === moves) return true;
     if (!this.plan.preempt) this.fail('the role moved after everything had settled');
     return false;

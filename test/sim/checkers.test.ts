@@ -177,7 +177,11 @@ describe('terms', () => {
     assert.throws(() => takes(world, one, 1), /but knows of 1\.1|is used twice/);
     world.checker.diskLost(one);
     world.checker.started(one);
+    pass(world, 1_000);
     takes(world, one, 1);
+    one.fence.yield();
+    world.checker.started(one);
+    assert.throws(() => takes(world, one, 1), /but knows of 1\.1|is used twice/, 'it is on the new disk');
   });
 });
 
