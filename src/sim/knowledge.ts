@@ -38,7 +38,7 @@ export class Knowledge {
   readonly #lostAt = new Map<NodeId, number>();
   /** When `to` last heard `from`, by path. */
   readonly #heardOn = new Map<number, Map<PathId, number>>();
-  /** When `to` last heard that `from` is active, and by which term. */
+  /** When `to` last heard `from` itself say that it is active, and by which term. */
   readonly #heardActive = new Map<number, { readonly at: number; readonly term: Term }>();
 
   constructor(world: World) {
@@ -88,11 +88,8 @@ export class Knowledge {
       if (record.state === MemberState.active || record.state === MemberState.draining)
         raise(this.#servedBy, id, record.term);
       if (tellsOfService(record)) this.#heardOf(record.term.member, id);
-      if (record.state === MemberState.active)
-        this.#heardActive.set(pair(record.term.member, id), {
-          at: this.#world.agenda.now,
-          term: record.term,
-        });
+      if (record.state === MemberState.active && record.term.member === message.sender)
+        this.#heardActive.set(pair(message.sender, id), { at: this.#world.agenda.now, term: record.term });
     }
   }
 
@@ -149,7 +146,7 @@ export class Knowledge {
     return this.#heardOn.get(pair(from, to))?.get(path) ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** How long ago `to` heard, of itself or of a proxy, that `from` is active by its present term. */
+  /** How long ago `from` itself told `to` that it is active by its present term. */
   activeHeardUs(from: NodeId, to: NodeId): number {
     const heard = this.#heardActive.get(pair(from, to));
     if (heard === undefined || compareTerms(heard.term, this.lastTerm(from)) !== 0)

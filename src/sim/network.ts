@@ -91,14 +91,16 @@ export class Network {
 
   /** For how long the soundest path from one to the other has passed all, at once; undefined: they share none. Microseconds. */
   soundUs(from: NodeId, to: NodeId): number | undefined {
+    const each = this.#plan.paths.flatMap((path) => this.soundOnUs(path, from, to) ?? []);
+    return each.length === 0 ? undefined : Math.max(...each);
+  }
+
+  /** For how long this path has; undefined: it does not join them. Microseconds. */
+  soundOnUs({ id, members }: PathPlan, from: NodeId, to: NodeId): number | undefined {
+    if (!members.includes(from) || !members.includes(to)) return undefined;
     const now = this.#agenda.now;
-    let us: number | undefined;
-    for (const { id, members } of this.#plan.paths) {
-      if (!members.includes(from) || !members.includes(to)) continue;
-      const way = direction(id, from, to);
-      us = Math.max(us ?? 0, now - Math.max(this.#calmSince.get(way) ?? now, this.#lostAt.get(way) ?? 0));
-    }
-    return us;
+    const way = direction(id, from, to);
+    return now - Math.max(this.#calmSince.get(way) ?? now, this.#lostAt.get(way) ?? 0);
   }
 
   /** From the one to the other. Returns what takes it back, as all of these do. */

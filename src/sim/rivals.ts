@@ -86,18 +86,24 @@ export class Rivals {
 
   /** Whatever goes wrong elsewhere: nobody acts beside a member that it hears or could hear. */
   #unheeded(machine: Machine, holder: Machine): string | undefined {
-    const { network, plan } = this.#world;
-    const hearingUs = hearing * plan.intervalUs;
+    const { plan } = this.#world;
     const heardUs = this.#knowledge.activeHeardUs(holder.id, machine.id);
     if (heardUs < silence * plan.intervalUs && this.#isUp(machine, holder))
       return `and heard that it is active ${heardUs} µs ago`;
     const tenureUs = this.#now - this.#knowledge.activatedAt(holder.id);
-    // Who has not met it believes it when each has heard the other.
-    const hasMet = this.#knowledge.hasMet(machine.id, holder.id);
-    const backUs = hasMet ? tenureUs : (network.soundUs(machine.id, holder.id) ?? 0);
-    const soundUs = Math.min(network.soundUs(holder.id, machine.id) ?? 0, backUs);
-    const us = Math.min(tenureUs, soundUs, holder.steadyUs, machine.steadyUs);
-    return us > hearingUs ? `and could hear it for ${us} µs` : undefined;
+    const us = Math.min(tenureUs, this.#audibleUs(machine, holder), holder.steadyUs, machine.steadyUs);
+    return us > hearing * plan.intervalUs ? `and could hear it for ${us} µs` : undefined;
+  }
+
+  /** For how long the holder could be heard and believed: on a path that is new to them, once each has heard the other. */
+  #audibleUs({ id }: Machine, holder: Machine): number {
+    const { network, plan } = this.#world;
+    const each = plan.paths.map((path) => {
+      const thereUs = network.soundOnUs(path, holder.id, id) ?? 0;
+      const isProven = this.#knowledge.heardOnAt(path.id, holder.id, id) > Number.NEGATIVE_INFINITY;
+      return isProven ? thereUs : Math.min(thereUs, network.soundOnUs(path, id, holder.id) ?? 0);
+    });
+    return Math.max(0, ...each);
   }
 
   /** Where carrier is gone from the last path that was heard on, nothing more will come. */
