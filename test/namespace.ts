@@ -47,7 +47,6 @@ export function ip(words: string): string {
 
 /**
  * Two ends of a cable, up: `near` here, `far` in the new network namespace `peer` (also its name for `ip netns exec`).
- * No IPv6 duplicate address detection, so that addresses work at once.
  */
 export function cable(near: string, far: string, peer: string): void {
   ip(`netns add ${peer}`);
