@@ -198,6 +198,13 @@ for (const [what, delayMs, lossPercent] of [
     context.after(() => pair.close());
     const cable = await plugged(delayMs, lossPercent);
     context.after(() => cable.kill());
+    // Who connects tries the link first, and then keeps to the LAN if nobody listened there yet.
+    const { active: listener } = pair.machines;
+    await listener.start();
+    await pair.until(
+      'somebody listens',
+      async () => (await listener.group().catch(() => null))?.sessions != null,
+    );
     const name = await begun(pair, load);
     const carries = async (): Promise<boolean> =>
       Number((await cable.ask('count'))['frames']) >
