@@ -26,6 +26,9 @@ function still(wanted: (plan: Plan) => boolean): { world: World; one: Machine; o
 
 const plain = ({ quorum, proxies, preempt }: Plan): boolean =>
   quorum === undefined && proxies.length === 0 && !preempt;
+/** The first member is on the hosts' LAN itself, another one is not. */
+const besideProxy = ({ quorum, missCount, proxyOf, members: [first] }: Plan): boolean =>
+  quorum === undefined && missCount > 2 && proxyOf.size > 0 && first !== undefined && !proxyOf.has(first);
 const strict = ({ quorum, proxies }: Plan): boolean => quorum !== undefined && proxies.length === 0;
 
 function takes(world: World, machine: Machine, counter: number): Term {
@@ -124,6 +127,44 @@ describe('two at one time', () => {
     pass(world, 1_000_000, one);
     world.checker.disturbed();
     assert.throws(() => takes(world, other, 2), /could hear it for 1000000 µs/);
+  });
+
+  test('not by a proxy, whose word is not its own', () => {
+    for (const says of ['proxy', 'holder'] as const) {
+      const { world, one, other } = still(besideProxy);
+      const proxy = world.machines.find(({ isProxy }) => isProxy);
+      const between = world.plan.paths.find(
+        ({ members }) => members.includes(one.id) && members.includes(other.id),
+      );
+      assert.ok(proxy !== undefined && between !== undefined);
+      const term = takes(world, one, 1);
+      const path = between.id;
+      pass(world, 1_000, one);
+      world.checker.heard(other, { ...word(one, other, term), path });
+      world.network.isolate(one.id, 'both');
+      pass(world, 1.5 * world.plan.intervalUs, one);
+      world.checker.heard(other, { ...word(says === 'proxy' ? proxy : one, other, term), path });
+      world.checker.disturbed();
+      if (says === 'proxy') takes(world, other, 2);
+      else assert.throws(() => takes(world, other, 2), /heard that it is active 0 µs ago/);
+    }
+  });
+
+  test('a path that passes one way is heard where both have proven it, and not because another one was', () => {
+    for (const isProven of [false, true]) {
+      const { world, one, other } = still((plan) => plain(plan) && !plan.calm && plan.paths.length === 2);
+      const [path, elsewhere] = world.plan.paths;
+      assert.ok(path !== undefined && elsewhere !== undefined);
+      const term = takes(world, one, 1);
+      for (const { id } of isProven ? [elsewhere, path] : [elsewhere])
+        world.checker.heard(other, { ...word(one, other, term), path: id });
+      world.network.cut(elsewhere.id);
+      world.network.isolate(other.id, 'mute');
+      pass(world, 10_000_000, one);
+      world.checker.disturbed();
+      if (isProven) assert.throws(() => takes(world, other, 2), /could hear it for 10000000 µs/);
+      else takes(world, other, 2);
+    }
   });
 
   test('not who is cut off from it, until both can hear each other again', () => {
