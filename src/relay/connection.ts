@@ -22,12 +22,15 @@ export class Connection {
   #arrivedBytes = 0;
   #received = 0;
   readonly #frame = Buffer.allocUnsafeSlow(frameBytesMax);
+  /** The source says something at once, with nothing in it: it proves to the sink that no old hello was played to it again. */
+  #owesProof: boolean;
   /** Of a frame, what was not written yet. */
   #writing: Uint8Array = nothing;
 
   /** `peer`: the only one that is let in. */
   constructor(socket: ServiceSocket, side: Side, identity: Identity, tally: Tally, peer: string) {
     this.#socket = socket;
+    this.#owesProof = side === 'source';
     this.#conduit = new Conduit(side, identity, tally, peer);
   }
 
@@ -105,7 +108,8 @@ export class Connection {
     if (!this.#conduit.open) return nothing;
     const { overhead } = this.#conduit;
     const length = produce(this.#frame.subarray(bodyAt, frameBytesMax - overhead));
-    if (length === 0) return nothing;
+    if (length === 0 && !this.#owesProof) return nothing;
+    this.#owesProof = false;
     const frame = this.#frame.subarray(0, bodyAt + length + overhead);
     this.#conduit.seal(MessageType.piece, frame);
     return frame;

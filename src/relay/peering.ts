@@ -1,7 +1,8 @@
 /**
  * The one connection to the other machine: who listens and who connects, over which path, and when it is taken for dead.
- * The connecting side goes from path to path, and after a round in vain it pauses. A connection that says nothing for
- * `silenceUs` is given up by both sides.
+ * The connecting side goes from path to path, and after a round in vain it pauses. While it is connected over another path than
+ * the first it tries that one now and then, and changes to it once the peer has proven itself there. A connection that says
+ * nothing for `silenceUs` is given up by both sides.
  */
 import { monotonicUs } from '../linux/clock.ts';
 import { EPOLLIN, EPOLLOUT } from '../linux/epoll.ts';
@@ -10,6 +11,7 @@ import { ServiceListener, ServiceSocket } from '../linux/service-socket.ts';
 import { type Identity, Tally } from '../mirror/conduit.ts';
 import type { IpAddress } from '../wire/address.ts';
 import { Connection } from './connection.ts';
+import { Homecoming } from './homecoming.ts';
 import type { Readiness } from './readiness.ts';
 
 export interface PeeringConfig {
@@ -18,7 +20,7 @@ export interface PeeringConfig {
   readonly peer: string;
   /** This machine waits for the other one; else it connects. */
   readonly listens: boolean;
-  /** The paths in their order. */
+  /** The paths in their order: the first is the best. */
   readonly routes: readonly { readonly local: IpAddress; readonly remote: IpAddress }[];
   /** TCP, on each of the addresses. */
   readonly port: number;
@@ -53,8 +55,9 @@ export class Peering {
   #unheard: IpAddress[];
   #strangers: Connection[] = [];
   #current: Connection | undefined;
-  /** Being made. */
-  #dialled: { readonly socket: ServiceSocket; readonly untilUs: number } | undefined;
+  /** Being made; `home`: over the first path, beside the one that there is. */
+  #dialled: { readonly socket: ServiceSocket; readonly untilUs: number; readonly home: boolean } | undefined;
+  readonly #homecoming = new Homecoming();
   #route = 0;
   #inVain = 0;
   #pauseUs: number = pauseUs.first;
@@ -98,8 +101,9 @@ export class Peering {
     if (connection === undefined) return;
     this.#current = undefined;
     this.#close(connection);
-    this.#route++;
     const nowUs = monotonicUs();
+    this.#homecoming.ended(this.#isHome, nowUs - this.#sinceUs);
+    this.#route++;
     // One that never came to anything: the other side does not want us, or not so.
     const good = nowUs - this.#sinceUs >= goodAfterUs;
     if (good) this.#pauseUs = pauseUs.first;
@@ -110,17 +114,17 @@ export class Peering {
   /** What is due without a packet. */
   turn(): void {
     const nowUs = monotonicUs();
-    if (this.#current !== undefined) {
-      if (nowUs - this.#heardUs > (this.#proven ? silenceUs : helloUs)) this.drop();
-      return;
-    }
-    if (this.#dialled !== undefined) {
-      if (nowUs >= this.#dialled.untilUs) this.#failed();
-      return;
-    }
-    if (nowUs < this.#nextUs) return;
-    if (this.#config.listens) this.#listen(nowUs);
-    else this.#dial(nowUs);
+    const connected = this.#current !== undefined;
+    if (connected && nowUs - this.#heardUs > (this.#proven ? silenceUs : helloUs)) return this.drop();
+    if (this.#config.listens) {
+      if (this.#unheard.length > 0 && nowUs >= this.#nextUs) this.#listen(nowUs);
+    } else if (this.#dialled !== undefined) {
+      if (nowUs >= this.#dialled.untilUs) this.#failed(this.#dialled.home);
+    } else if (connected ? this.#homecoming.due(nowUs) : nowUs >= this.#nextUs) this.#dial(nowUs, connected);
+  }
+
+  get #isHome(): boolean {
+    return this.#route % this.#config.routes.length === 0;
   }
 
   #listen(nowUs: number): void {
@@ -150,37 +154,47 @@ export class Peering {
     }
   }
 
-  #dial(nowUs: number): void {
+  #dial(nowUs: number, home: boolean): void {
     const { routes, port } = this.#config;
-    const route = routes[this.#route % routes.length];
+    const route = routes[home ? 0 : this.#route % routes.length];
     if (route === undefined) return;
     try {
       const socket = ServiceSocket.connect({ address: route.remote, port }, route.local);
-      this.#dialled = { socket, untilUs: nowUs + connectTimeoutUs };
-      this.#readiness.watch(socket.fd, EPOLLOUT, () => this.#answered(socket));
+      this.#dialled = { socket, untilUs: nowUs + connectTimeoutUs, home };
+      this.#readiness.watch(socket.fd, EPOLLOUT, () => this.#answered(socket, home));
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
-      this.#failed();
+      this.#failed(home);
     }
   }
 
-  #answered(socket: ServiceSocket): void {
-    if (socket.failure() !== 0) return this.#failed();
+  #answered(socket: ServiceSocket, home: boolean): void {
+    if (socket.failure() !== 0) return this.#failed(home);
     this.#readiness.forget(socket.fd);
     this.#dialled = undefined;
     this.#inVain = 0;
     const connection = this.#connection(socket, 'sink');
     this.#readiness.watch(connection.fd, EPOLLIN, () => this.#read(connection));
+    if (this.#current !== undefined) return this.#tryBeside(connection);
+    if (home) this.#route = 0;
     this.#take(connection);
   }
 
-  #failed(): void {
+  /** The peer's first word on it makes it the one. */
+  #tryBeside(connection: Connection): void {
+    for (const older of this.#strangers) this.#forget(older);
+    this.#strangers.push(connection);
+    if (!connection.flush()) this.#forget(connection);
+  }
+
+  #failed(home: boolean): void {
     const dialled = this.#dialled;
     this.#dialled = undefined;
     if (dialled !== undefined) {
       this.#readiness.forget(dialled.socket.fd);
       dialled.socket.close();
     }
+    if (home) return;
     this.#route++;
     this.#inVain++;
     if (this.#inVain < this.#config.routes.length) return;
@@ -206,6 +220,7 @@ export class Peering {
     this.#proven = false;
     this.#sinceUs = monotonicUs();
     this.#heardUs = this.#sinceUs;
+    this.#homecoming.connected(this.#isHome, this.#sinceUs);
     this.#events.connected();
     this.flush();
   }
@@ -218,6 +233,8 @@ export class Peering {
         if (!this.#strangers.includes(connection)) return false;
         this.#strangers = this.#strangers.filter((one) => one !== connection);
         this.drop();
+        // No other path is tried beside the one that there is.
+        this.#route = 0;
         this.#take(connection);
       }
       this.#heardUs = monotonicUs();
