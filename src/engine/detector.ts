@@ -92,10 +92,14 @@ export class Detector {
     path.tether = event.up;
     if (event.up) {
       if (event.boot === undefined || event.boot === peer.deadBoot) peer.deadBoot = 0;
+      // We heard it all the while, but what we said may not have come through, nor have hosts beyond heard it.
+      if (path.tetherLost && !path.cable) this.#isBack(peer);
+      path.tetherLost = false;
       return;
     }
     // After a freeze of ours the end of an old boot's tether may be told behind the first words of its new boot.
     if (event.boot !== undefined && event.boot !== peer.boot) return;
+    path.tetherLost ||= was && path.up;
     if (!peer.up || !this.#anyGroup(peer, 'processDeath')) return;
     if (event.proof) {
       this.#report({ code: 'faultSeen', peer: peer.id, why: 'processDeath' });
@@ -107,7 +111,7 @@ export class Detector {
     }
   }
 
-  /** Peers that are heard again, at all or on a path that is no cable; each is given once. */
+  /** Peers that are heard again, at all or on a path that is no cable, or hear us there again; each is given once. */
   takeReturned(): readonly PeerWatch[] {
     const returned = this.#returned;
     if (returned.length > 0) this.#returned = [];
@@ -184,8 +188,7 @@ export class Detector {
       for (const each of peer.paths) each.deadline = each.silentAt;
     }
     // Hosts beyond a path of the LAN may not have heard us either while it passed nothing.
-    const isBack = !path.up && (!path.cable || !peer.up);
-    if (isBack && !this.#returned.includes(peer)) this.#returned.push(peer);
+    if (!path.up && (!path.cable || !peer.up)) this.#isBack(peer);
     if (!path.up) {
       path.up = true;
       this.#report({ code: 'pathUp', peer: peer.id, path: path.id, why: 'heard' });
@@ -195,6 +198,10 @@ export class Detector {
       peer.up = true;
       this.#report({ code: 'peerUp', peer: peer.id, why: 'heard' });
     }
+  }
+
+  #isBack(peer: PeerWatch): void {
+    if (!this.#returned.includes(peer)) this.#returned.push(peer);
   }
 
   #left(peer: PeerWatch, now: Instant): void {

@@ -224,10 +224,13 @@ export class Engine {
     const { detector, now } = this.#context;
     const before = detector.peer(message.sender);
     const boot = before?.up ? before.boot : 0;
+    const wasUp = before?.path(path)?.up;
     const peer = detector.heard(path, message, now);
     if (peer === undefined) return this.#lateWord(message);
     // It can hear us from now on, and may be about to decide without us.
     if (peer.up && peer.boot !== boot) this.#context.beatDue = true;
+    // On this path it may wait for our echo, and believes nothing there before.
+    else if (!wasUp && peer.path(path)?.up) this.#effects.push({ kind: 'beat', peer: peer.id, path });
     for (const record of message.groups) this.#noted(peer, record);
     if (message.scope === 0) return;
     const { scope, type } = message;

@@ -133,6 +133,8 @@ export class Group {
       if (ok && !member.holds) member.closeFence();
       return;
     }
+    // Another term came into use while the kernel was busy: nobody would take ours for the newer one.
+    if (ok && compareTerms(this.#context.terms.seen(member.id), member.held) > 0) return this.#goAbove();
     if (ok) {
       this.#switchover.stopForwarding();
       member.activate();

@@ -13,6 +13,8 @@ export class PathWatch {
   readonly cable: boolean;
   carrier = true;
   tether = false;
+  /** A tether on it ended while the peer was heard on it: one way passed nothing, or both for a moment. */
+  tetherLost = false;
   up = false;
   lastHeard: Instant | undefined;
   /** When silence is believed at the latest: last heard, the full count of intervals, and our own lateness. */

@@ -219,7 +219,8 @@ export class Checker {
     if (!machine.isProxy || !machine.isVoice) return;
     const { id } = machine;
     const term = this.#termOf(machine);
-    if (compareTerms(announced, term) > 0)
+    // An announcement names no term: of two that decided at one time the proxy hears in its next turn who is above.
+    if (compareTerms(announced, term) > 0 && !this.#rivals.coincide(announced.member, term.member))
       this.#fail(`proxy ${id} answers for ${said(term)}, but heard the announcement of ${said(announced)}`);
     const objection = this.#service.objection(machine, this.#rivals.quiet);
     if (objection !== undefined) this.#fail(objection);

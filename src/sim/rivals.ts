@@ -5,6 +5,7 @@
  * decided at one time; even then they must end soon. A proxy that is succeeded answers until it hears of it. A strict group
  * knows no excuse, and is judged elsewhere. Time is world time, microseconds.
  */
+import type { NodeId } from '../wire/control/message.ts';
 import { voicesContactUs } from './contact.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { Machine } from './machine.ts';
@@ -21,6 +22,8 @@ const turnsUs = 200;
 const silence = 1.3;
 /** Who is up, runs and is reached is heard within so many heartbeats, also after a start. */
 const hearing = 4;
+/** A new life waits so many heartbeats longer on each path: until the one before has been quiet. */
+const retiring = 5;
 
 export class Rivals {
   readonly #world: World;
@@ -64,6 +67,12 @@ export class Rivals {
     return `${what}, heard ${silentUs} µs ago`;
   }
 
+  /** They activated within a packet's way of each other: neither could know. */
+  coincide(one: NodeId, other: NodeId): boolean {
+    const apartUs = this.#knowledge.activatedAt(one) - this.#knowledge.activatedAt(other);
+    return Math.abs(apartUs) <= this.#world.plan.delayUs[1] + turnUs;
+  }
+
   /** Follows how long there are two. */
   follow(voices: readonly Machine[]): void {
     if (voices.length < 2) this.#overlapSince = undefined;
@@ -101,7 +110,8 @@ export class Rivals {
     const each = plan.paths.map((path) => {
       const thereUs = network.soundOnUs(path, holder.id, id) ?? 0;
       const isProven = this.#knowledge.heardOnAt(path.id, holder.id, id) > Number.NEGATIVE_INFINITY;
-      return isProven ? thereUs : Math.min(thereUs, network.soundOnUs(path, id, holder.id) ?? 0);
+      if (isProven) return thereUs;
+      return Math.min(thereUs, network.soundOnUs(path, id, holder.id) ?? 0) - retiring * plan.intervalUs;
     });
     return Math.max(0, ...each);
   }

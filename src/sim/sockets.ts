@@ -53,7 +53,10 @@ export class Sockets {
     const changed = this.#links.filter(
       ({ path, carrier }) => this.#world.network.carrier(path, this.#self) !== carrier,
     );
-    for (const link of changed) link.carrier = !link.carrier;
+    for (const link of changed) {
+      link.carrier = !link.carrier;
+      if (!link.carrier) link.freshness.cutOff();
+    }
     return changed.map(({ peer, path, carrier }) => ({ peer, path: path.id, up: carrier }));
   }
 

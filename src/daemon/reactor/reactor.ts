@@ -321,6 +321,7 @@ export class Reactor {
     this.#outbox.report({ code: 'carrier', interface: name, up });
     for (const path of paths) {
       path.carrier = up;
+      if (!up) path.freshness.cutOff();
       this.#feed({ kind: 'carrier', peer: path.link.peer, path: path.link.path, up });
     }
     for (const { id, role } of groups) if (role === 'member') this.#judgeHealth(id);

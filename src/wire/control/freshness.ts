@@ -8,8 +8,8 @@
  * recording cannot make it deaf to a living peer, and it need not, for the newcomer does the work.
  *
  * A datagram that echoes us, was lost, and is played back after the peer's restart looks like a newer boot. So another
- * boot replaces the proven one only when that has been quiet, and even a replaced one returns, once its successor is
- * quiet, with a sequence number never heard from it: recordings run out, a living peer does not.
+ * boot replaces the proven one only when that has been quiet, or could not be heard, and even a replaced one returns, once its
+ * successor is quiet, with a sequence number never heard from it: recordings run out, a living peer does not.
  */
 import type { BootNonce, ControlMessage, NodeId, PathId } from './message.ts';
 import { ReplayWindow } from './replay-window.ts';
@@ -99,6 +99,14 @@ export class Freshness {
   /** Two boots of the peer live at the same time: there are two of it. Until a boot gives way to another. */
   get contested(): boolean {
     return this.#contests >= contestsMin;
+  }
+
+  /**
+   * The path has no carrier, and whoever was proven on it is not heard: so a peer that was started anew meanwhile need not
+   * wait for that one's quiet when the carrier is back.
+   */
+  cutOff(): void {
+    this.#sendsSinceBelieved = quietSends;
   }
 
   /** Judges an authentic message (the seal was right) and learns from it. */
