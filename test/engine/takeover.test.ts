@@ -208,6 +208,20 @@ describe('terms', () => {
     assert.deepEqual(play.take(), [], 'nothing is announced any more');
   });
 
+  test('a term that another overtook while the kernel was busy is given up, and one above is taken', () => {
+    const play = Rehearsal.standby(engineConfig(2, 3));
+    play.grants = undefined;
+    play.pass(patience, () => play.says(3, standby(5, 1)));
+    assert.deepEqual([play.state, play.take().at(-1)], ['acquiring', 'acquire 6.2']);
+    // It acted, and gave it up again.
+    play.says(3, standby(8, 3));
+    play.give({ kind: 'acquired', group, ok: true });
+    assert.deepEqual(play.take(), ['yield', 'answer off', 'acquiring>standby higherTerm']);
+    play.grants = true;
+    play.pass(slot, () => play.says(3, standby(8, 3)));
+    assert.deepEqual(play.take().slice(0, 2), ['standby>acquiring again', 'acquire 9.2']);
+  });
+
   test('equal counters: the member decides; the higher one announces again', () => {
     const play = Rehearsal.active(engineConfig(2));
     const { term } = play.engine.snapshot().groups[0] ?? { term: { counter: 0 } };
@@ -459,6 +473,26 @@ describe('announcements', () => {
     }
   });
 
+  test('a tether on the LAN is back, of a peer that was heard all the while: hosts near it are told; a cable has none', () => {
+    for (const [path, told] of [
+      [2, ['announce and ask', 'announced 0']],
+      [1, []],
+    ] as const) {
+      const play = Rehearsal.active(engineConfig(2, 2, { announceScheduleUs: [] }));
+      const tether = (up: boolean): void => {
+        play.give({ kind: 'tether', peer: 1, path, up, proof: false });
+        play.says(1, play.stood);
+        play.drained();
+      };
+      tether(true);
+      assert.deepEqual(play.take(), [], 'the first one says nothing new');
+      tether(false);
+      assert.deepEqual(play.take(), ['faultSeen 1 processDeath']);
+      tether(true);
+      assert.deepEqual(play.take(), told);
+    }
+  });
+
   test('one that never hears of the higher term is answered no more often than any claimant', () => {
     const play = Rehearsal.standby(
       engineConfig(2, 2, { announceScheduleUs: [], defendIntervalUs: 1_000_000 }),
@@ -504,6 +538,16 @@ describe('heartbeats', () => {
       if (play.take(true).includes('beat 1/1')) at.push(us);
     }
     assert.deepEqual(at, [2001, 4100, 11_234, 12_000]);
+  });
+
+  test('a path on which the peer is heard again is answered on, at once', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.pass(2 * patience, () => play.says(1, { ...active(5, 1), paths: [2] }));
+    play.take(true);
+    play.says(1, { ...active(5, 1), paths: [1] });
+    assert.deepEqual(play.take(true), ['pathUp 1/1 heard', 'beat 1/1']);
+    play.says(1, { ...active(5, 1), paths: [1] });
+    assert.deepEqual(play.take(true), []);
   });
 
   test('none goes to a path without carrier; a lone path carries each twice', () => {

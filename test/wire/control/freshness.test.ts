@@ -200,6 +200,17 @@ test('another boot does not replace one that still speaks', () => {
   }
 });
 
+test('after a path without carrier, whoever was started anew is believed by its first word; who lives on, too', () => {
+  for (const restarts of [true, false]) {
+    const { near, far } = pair();
+    near.freshness.cutOff();
+    const other = restarts ? new End(2, 1, 0xb9) : far;
+    assert.equal(near.hear(other.next(0xa0)), 'believed');
+    assert.equal(near.freshness.proven, other.boot);
+    assert.equal(near.hear(new End(2, 1, 0xba).next(0xa0)), 'introduced', 'and nobody in its place');
+  }
+});
+
 test('played while the living one is quiet, a recording that was never heard replaces it, until it runs out', () => {
   const { near, far } = pair();
   const lost = new End(2, 1, 0xb9);
