@@ -211,7 +211,8 @@ export class Engine {
         this.#groups.get(event.group)?.member.debut.rivalled();
         break;
       case 'port':
-        this.#groups.get(event.group)?.member.debut.port(event.passes);
+        this.#groups.get(event.group)?.port(event.passes);
+        this.#proxies.get(event.group)?.port(event.passes);
         break;
       case 'evidence':
         this.#groups.get(event.group)?.evidence();

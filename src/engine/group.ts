@@ -233,6 +233,12 @@ export class Group {
     if (this.member.holds) this.member.announcer.defend();
   }
 
+  /** Our port rose and passes nothing yet; or has passed its first frame: what was announced before went nowhere. */
+  port(passes: boolean): void {
+    this.member.debut.port(passes);
+    if (passes) this.member.announcer.reclaim();
+  }
+
   /** A peer is heard again, or on the LAN again. It may have been active meanwhile, and hosts near it may not have heard us. */
   returned(peer: NodeId): void {
     if (this.concerns(peer)) this.member.announcer.reclaim();

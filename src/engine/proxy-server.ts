@@ -184,6 +184,11 @@ export class ProxyServer {
     if (this.#part.presence.answers && this.#whereabouts.isElsewhere(peer)) this.#part.announcer.reclaim();
   }
 
+  /** Our port rose and passes nothing yet; or has passed its first frame: what was announced before went nowhere. */
+  port(passes: boolean): void {
+    if (passes && this.#part.presence.answers) this.#part.announcer.reclaim();
+  }
+
   reconfigure(config: ProxiedGroupConfig): void {
     this.#whereabouts.config = config;
     this.#part.announcer.reschedule();

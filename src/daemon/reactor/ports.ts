@@ -72,8 +72,8 @@ export class Ports {
   }
 
   #feed(name: string, passes: boolean): void {
-    for (const { id, role, interface: on } of this.#links) {
-      if (on === name && role === 'member') this.#told.feed({ kind: 'port', group: id, passes });
+    for (const { id, interface: on } of this.#links) {
+      if (on === name) this.#told.feed({ kind: 'port', group: id, passes });
     }
   }
 }
