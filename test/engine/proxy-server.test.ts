@@ -52,6 +52,8 @@ describe('a proxy whose member becomes active', () => {
     play.pass(100_000, settle(play));
     play.claim(0);
     assert.deepEqual(play.take(), ['announce', 'announced 1']);
+    play.give({ kind: 'port', group, passes: true });
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 0']);
   });
 
   test('serves by what its heartbeats say, too, once it is registered', () => {

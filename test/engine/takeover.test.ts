@@ -473,6 +473,23 @@ describe('announcements', () => {
     }
   });
 
+  test('the first frame on our port: what was said into the silence is said again, with all repetitions', () => {
+    const play = Rehearsal.standby(engineConfig(2, 2, { announceScheduleUs: [50_000] }));
+    const port = (passes: boolean): void => play.give({ kind: 'port', group, passes });
+    port(true);
+    play.drained();
+    assert.deepEqual(play.take(), [], 'a standby says nothing');
+    play.pass(patience + 100_000);
+    play.take();
+    port(false);
+    play.drained();
+    assert.deepEqual(play.take(), []);
+    port(true);
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 0']);
+    play.pass(100_000);
+    assert.deepEqual(play.take(), ['announce and ask', 'announced 1']);
+  });
+
   test('a tether on the LAN is back, of a peer that was heard all the while: hosts near it are told; a cable has none', () => {
     for (const [path, told] of [
       [2, ['announce and ask', 'announced 0']],

@@ -166,7 +166,7 @@ export const eventKinds: Readonly<Record<EventCode, EventKind>> = {
   transition: kind('info', 'this member’s role in a group changed', ''),
   announced: kind(
     'debug',
-    'the group’s addresses were announced on the LAN (round 0 is the takeover itself, and the first time that hosts are told anew because a peer is heard again)',
+    'the group’s addresses were announced on the LAN (round 0 is the takeover itself, and the first time that hosts are told anew because a peer is heard again or the port passes its first frame)',
     '',
   ),
   claimed: kind(
