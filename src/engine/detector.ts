@@ -240,6 +240,7 @@ export class Detector {
 
   #peerDown(peer: PeerWatch, why: TakeoverCause, now: Instant): void {
     peer.up = false;
+    peer.downAt = now;
     peer.downCause = why;
     peer.shortenedBy = undefined;
     const silentAt = peer.silentAt;

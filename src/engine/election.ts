@@ -96,10 +96,21 @@ function noticeVacancy(member: Member, cause: Cause): void {
   member.vacantSince = member.context.now;
   member.waitUs = 0;
   const peer = member.context.detector.peer(member.lastActive);
+  if (peer !== undefined && tookRoleUnheard(member, peer)) member.pause(slotUs(member.context.config));
   // What the detector saw of a peer that is down, it has reported itself.
   if (peer?.up && cause !== 'startup' && cause !== 'again') {
     member.context.report({ code: 'faultSeen', peer: peer.id, why: cause });
   }
+}
+
+/**
+ * It was down before its term was heard of, from a proxy, and that tells us nothing any more: a life of it that we have not heard yet
+ * took the role. The end of an earlier one says nothing of it; it gets the time of one rank to be heard.
+ */
+function tookRoleUnheard({ context, id }: Member, peer: PeerWatch): boolean {
+  const since = context.terms.seenSince(id);
+  if (peer.up || since === undefined || context.terms.seen(id).member !== peer.id) return false;
+  return peer.downAt === undefined || peer.downAt < since;
 }
 
 /** How long after the vacancy was seen our turn comes, microseconds. */

@@ -58,6 +58,8 @@ export class PeerWatch {
   /** Its own interval, or ours until it said one. */
   intervalUs: number;
   up = false;
+  /** When it was last believed down. */
+  downAt: Instant | undefined;
   /** Why it was last believed down. */
   downCause: TakeoverCause = 'silence';
   /** It has been down for as long as plain silence takes, so that silence itself is a cause too. */

@@ -77,6 +77,13 @@ describe('what proxies say of whoever serves', () => {
     play.says(12, servedElsewhere(9, 1));
     play.drained();
     assert.equal(play.state, 'standby');
+    // Nor once the proxy tells no more: the new life has the time of one rank to be heard.
+    play.says(12, idle(9, 1));
+    play.drained();
+    play.pass(slot - 1, () => play.says(12, idle(9, 1)));
+    assert.equal(play.state, 'standby');
+    play.pass(interval, () => play.says(12, idle(9, 1)));
+    assert.equal(play.state, 'active');
   });
 
   test('nor does the beginning of a life in which it may have taken the role since', () => {
