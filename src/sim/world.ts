@@ -233,7 +233,8 @@ export class World {
     this.trace(machine.id, () => 'stopped');
     if (machine.open) this.fail(`member ${machine.id} stops with its fence open`);
     this.down(machine, 'process');
-    this.agenda.after(this.awayUs(), () => this.up(machine));
+    // Nobody stays away from a world that has been healed: it is to settle in time.
+    this.agenda.after(this.#healed ? lookUs : this.awayUs(), () => this.up(machine));
   }
 
   transmit(path: PathPlan, from: NodeId, to: NodeId, message: ControlMessage): void {
