@@ -168,7 +168,9 @@ export class Detector {
   /** False for a boot that is over: proven dead, left in order, or followed by a newer one. */
   #speaksNow(peer: PeerWatch, message: ControlMessage, now: Instant): boolean {
     const boot = message.senderBoot;
-    if (peer.isFormer(boot)) return false;
+    if (peer.isFormer(boot) && !this.#speaksAgain(peer, now)) return false;
+    // The farewell of an earlier life, late on another path: the present one has not left.
+    if (peer.up && boot !== peer.boot && message.flags & flagStopping) return false;
     if (boot === peer.deadBoot) {
       // A datagram does not stay on the way as long as a start-up grace: a boot that still speaks then was not dead
       // (its tether was cut by something else), and an active one must not be ignored for ever.
@@ -178,6 +180,11 @@ export class Detector {
     }
     if (boot !== peer.boot) peer.reborn(boot, now);
     return true;
+  }
+
+  /** A former life lives all the same when it still speaks after datagrams are surely gone, and the one after it does not. */
+  #speaksAgain(peer: PeerWatch, now: Instant): boolean {
+    return now - (peer.lastHeard ?? now) >= this.#config.startupGraceUs;
   }
 
   #heardOn(peer: PeerWatch, path: PathWatch, now: Instant): void {

@@ -113,7 +113,8 @@ export class PeerWatch {
 
   /** A new life of the peer: what the former one said of itself is void. */
   reborn(boot: BootNonce, now: Instant): void {
-    if (this.boot !== 0) this.#formerBoots = [this.boot, ...this.#formerBoots].slice(0, formerBootsKept);
+    const others = this.#formerBoots.filter((each) => each !== boot);
+    if (this.boot !== 0) this.#formerBoots = [this.boot, ...others].slice(0, formerBootsKept);
     this.boot = boot;
     this.bornAt = now;
     this.#standings = new Map();

@@ -189,6 +189,29 @@ describe('signals', () => {
     }
   });
 
+  test('the farewell of an earlier life, late on another path, is not that of the present one', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.says(1, {
+      state: MemberState.stopped,
+      term: { counter: 5, member: 1 },
+      flags: flagStopping,
+      boot: 4711,
+    });
+    play.says(1, active(5, 1));
+    play.drained();
+    assert.deepEqual([play.state, play.take()], ['standby', []]);
+  });
+
+  test('a life that was taken for a former one is believed again when it goes on and the other one does not', () => {
+    const play = Rehearsal.standby(engineConfig(2, 2, { startupGraceUs: 4 * patience }));
+    play.says(1, { state: MemberState.standby, term: { counter: 5, member: 1 }, boot: 4711 });
+    play.says(1, active(6, 1));
+    play.drained();
+    assert.equal(play.engine.snapshot().groups[0]?.active, 2, 'late words of it are not believed');
+    play.pass(5 * patience, () => play.says(1, active(90, 1)));
+    assert.equal(play.engine.snapshot().groups[0]?.active, 1);
+  });
+
   test('a record that is older than what we know is not believed', () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.says(1, standby(4, 2));
