@@ -8,7 +8,7 @@ import type { EngineConfig, GroupConfig } from './config.ts';
 import type { Effect, Report, TakeoverCause } from './effect.ts';
 import type { Event } from './event.ts';
 import { type PathWatch, PeerWatch } from './peer.ts';
-import { type Instant, later } from './time.ts';
+import { type Instant, instant, later } from './time.ts';
 
 /** Lateness below this share of the interval is ordinary scheduling; the count of missed heartbeats has room for it. */
 const lateShare = 8;
@@ -81,7 +81,15 @@ export class Detector {
     this.#pathDown(peer, path, 'carrier');
     if (!signal) return;
     this.#shorten(peer, 'carrier');
-    if (!peer.paths.some((each) => each.up)) this.#peerDown(peer, 'carrier', now);
+    if (peer.paths.some((each) => each.up)) return;
+    const awaitedUntil = this.#patientUntil(peer, path);
+    // Its next heartbeat may come another way, though that passed nothing for a while.
+    if (awaitedUntil > now && peer.paths.some((each) => each.carrier)) {
+      peer.shortenedBy = 'carrier';
+      peer.awaitedUntil = awaitedUntil;
+    } else {
+      this.#peerDown(peer, 'carrier', now);
+    }
   }
 
   tether(event: Extract<Event, { kind: 'tether' }>, now: Instant): void {
@@ -93,13 +101,11 @@ export class Detector {
     if (event.up) {
       if (event.boot === undefined || event.boot === peer.deadBoot) peer.deadBoot = 0;
       // We heard it all the while, but what we said may not have come through, nor have hosts beyond heard it.
-      if (path.tetherLost && !path.cable) this.#isBack(peer);
-      path.tetherLost = false;
+      if (path.up && !path.cable) this.#isBack(peer);
       return;
     }
     // After a freeze of ours the end of an old boot's tether may be told behind the first words of its new boot.
     if (event.boot !== undefined && event.boot !== peer.boot) return;
-    path.tetherLost ||= was && path.up;
     if (!peer.up || !this.#anyGroup(peer, 'processDeath')) return;
     if (event.proof) {
       this.#report({ code: 'faultSeen', peer: peer.id, why: 'processDeath' });
@@ -128,7 +134,8 @@ export class Detector {
         }
       }
       const plain = silentAt === undefined || now >= silentAt;
-      if (peer.up && !peer.paths.some((path) => path.up) && (plain || peer.shortenedBy !== undefined)) {
+      const short = peer.shortenedBy !== undefined && now >= (peer.awaitedUntil ?? now);
+      if (peer.up && !peer.paths.some((path) => path.up) && (plain || short)) {
         const why = plain ? 'silence' : (peer.shortenedBy ?? 'silence');
         if (peer.shortenedBy === undefined) this.#report({ code: 'faultSeen', peer: peer.id, why });
         this.#peerDown(peer, why, now);
@@ -145,7 +152,7 @@ export class Detector {
         if (up && deadline !== undefined && (next === undefined || deadline < next)) next = deadline;
       }
       const waits = !peer.silent && !peer.paths.some((path) => path.up);
-      const silentAt = waits ? peer.silentAt : undefined;
+      const silentAt = waits ? (peer.awaitedUntil ?? peer.silentAt) : undefined;
       if (silentAt !== undefined && (next === undefined || silentAt < next)) next = silentAt;
     }
     return next;
@@ -192,6 +199,7 @@ export class Detector {
     path.heard(now, patienceUs);
     if (peer.shortenedBy !== undefined) {
       peer.shortenedBy = undefined;
+      peer.awaitedUntil = undefined;
       for (const each of peer.paths) each.deadline = each.silentAt;
     }
     // Hosts beyond a path of the LAN may not have heard us either while it passed nothing.
@@ -228,15 +236,18 @@ export class Detector {
   }
 
   #shorten(peer: PeerWatch, why: TakeoverCause): void {
-    const heard = peer.lastHeard;
-    if (heard === undefined) return;
     for (const path of peer.paths) {
       if (!path.up || path.deadline === undefined) continue;
-      // It lived when it was last heard on any path: what this one lost before that says nothing.
-      const sooner = later(heard, Math.ceil(shortenedIntervals * peer.intervalUs) + path.allowedUs);
+      const sooner = this.#patientUntil(peer, path);
       if (sooner < path.deadline) path.deadline = sooner;
       peer.shortenedBy = why;
     }
+  }
+
+  /** It lived when it was last heard on any path: what this one lost before that says nothing. */
+  #patientUntil(peer: PeerWatch, path: PathWatch): Instant {
+    const shortenedUs = Math.ceil(shortenedIntervals * peer.intervalUs) + path.allowedUs;
+    return later(peer.lastHeard ?? instant(0), shortenedUs);
   }
 
   #pathDown(peer: PeerWatch, path: PathWatch, why: string): void {
@@ -250,6 +261,7 @@ export class Detector {
     peer.downAt = now;
     peer.downCause = why;
     peer.shortenedBy = undefined;
+    peer.awaitedUntil = undefined;
     const silentAt = peer.silentAt;
     peer.silent = silentAt === undefined || now >= silentAt;
     this.#report({ code: 'peerDown', peer: peer.id, why });

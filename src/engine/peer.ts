@@ -13,8 +13,6 @@ export class PathWatch {
   readonly cable: boolean;
   carrier = true;
   tether = false;
-  /** A tether on it ended while the peer was heard on it: one way passed nothing, or both for a moment. */
-  tetherLost = false;
   up = false;
   lastHeard: Instant | undefined;
   /** When silence is believed at the latest: last heard, the full count of intervals, and our own lateness. */
@@ -72,6 +70,8 @@ export class PeerWatch {
   deadAt: Instant | undefined;
   /** What shortened our patience since it was last heard. */
   shortenedBy: TakeoverCause | undefined;
+  /** Until when it may be heard on a path that passed nothing of late, where the last one that did lost its carrier. */
+  awaitedUntil: Instant | undefined;
   #formerBoots: BootNonce[] = [];
   #standings = new Map<GroupId, Standing>();
 

@@ -158,6 +158,30 @@ describe('signals', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('the last path that was heard loses its carrier: another one may bring the next heartbeat', () => {
+    for (const heard of [false, true]) {
+      const play = Rehearsal.standby(engineConfig(2));
+      play.pass(patience + interval, () => play.says(1, { ...active(5, 1), paths: [1] }));
+      assert.match(play.take().join(), /pathDown 1\/2 silence/);
+      play.pass(0.5 * interval);
+      play.give({ kind: 'carrier', peer: 1, path: 1, up: false });
+      play.pass(interval - 1);
+      assert.equal(play.state, 'standby');
+      if (heard) play.says(1, { ...active(5, 1), paths: [2] });
+      play.pass(1);
+      assert.equal(play.state, heard ? 'standby' : 'active');
+    }
+  });
+
+  test('and at once where none has carrier', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.give({ kind: 'carrier', peer: 1, path: 2, up: false });
+    play.says(1, { ...active(5, 1), paths: [1] });
+    play.give({ kind: 'carrier', peer: 1, path: 1, up: false });
+    play.pass(1);
+    assert.equal(play.state, 'active');
+  });
+
   test('carrier loss shortens nothing when it is no signal of the policy', () => {
     const config = engineConfig(2, 2, { group: { takeOverOn: { ...everySignal, carrier: false } } });
     const play = Rehearsal.standby(config);
@@ -525,7 +549,9 @@ describe('announcements', () => {
         play.drained();
       };
       tether(true);
-      assert.deepEqual(play.take(), [], 'the first one says nothing new');
+      assert.deepEqual(play.take(), told, 'the first one too: the LAN may have passed one way only before it');
+      play.pass(200_000, () => play.says(1, play.stood));
+      play.take();
       tether(false);
       assert.deepEqual(play.take(), ['faultSeen 1 processDeath']);
       tether(true);
