@@ -22,6 +22,8 @@ const allowedIntervals = 50;
 const settlingIntervals = 10;
 /** Shortened patience, in intervals: the next heartbeat is due after one, and half of one is left for jitter. */
 const shortenedIntervals = 1.5;
+/** A peer heard so recently is not followed by another life of it, in intervals: below any count that believes silence. */
+const outspokenIntervals = 2;
 
 export class Detector {
   readonly peers: readonly PeerWatch[];
@@ -185,8 +187,15 @@ export class Detector {
       if (now - buried < this.#config.startupGraceUs) return false;
       peer.deadBoot = 0;
     }
-    if (boot !== peer.boot) peer.reborn(boot, now);
+    if (boot === peer.boot) return true;
+    if (this.#isOutspoken(peer, now)) return false;
+    peer.reborn(boot, now);
     return true;
+  }
+
+  /** Who was heard just now is not dead: another boot's words are an earlier life's, late on another path, or come again. */
+  #isOutspoken(peer: PeerWatch, now: Instant): boolean {
+    return peer.up && now - (peer.lastHeard ?? now) < outspokenIntervals * peer.intervalUs;
   }
 
   /** A former life lives all the same when it still speaks after datagrams are surely gone, and the one after it does not. */

@@ -42,6 +42,8 @@ describe('requests', () => {
 
   test('of a new life of the member count from one again', () => {
     const play = servingOne();
+    play.hush();
+    play.take();
     register(play, 1, { state: MemberState.starting, boot: 4711 }, 1);
     play.drained();
     assert.deepEqual(play.take(), [

@@ -171,6 +171,7 @@ describe('a proxy that is succeeded falls silent at once and sends on what still
     play.take();
     play.says(12, serving(4, 2));
     assert.deepEqual(play.take(), []);
+    play.hush();
     play.says(12, { ...serving(4, 2), boot: 4711 });
     assert.deepEqual(play.take(), ['announce and ask', 'announced 0']);
     assert.equal(stateOf(play), 'serving');

@@ -83,6 +83,8 @@ describe('a member behind a proxy registers', () => {
 
   test('anew with another life of the proxy, and is not registered meanwhile', () => {
     const play = standingBy();
+    play.hush();
+    play.take();
     play.says(12, { ...idle(5, 1), boot: 4711 });
     play.drained();
     assert.deepEqual(heard(play), [

@@ -160,6 +160,11 @@ export class Rehearsal {
       this.give({ kind: 'claim', group, member: by, address, mac: mac as MacAddress });
   }
 
+  /** Nothing is heard for so long that another life of a peer is believed. */
+  hush(): void {
+    this.pass(2 * interval);
+  }
+
   says(peer: NodeId, word: Word): void {
     const record: GroupRecord = {
       group,

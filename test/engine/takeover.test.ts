@@ -207,6 +207,7 @@ describe('signals', () => {
       [{ state: MemberState.starting, boot: 4711 }, 'processDeath'],
     ] as const) {
       const play = Rehearsal.standby(engineConfig(2));
+      if (why === 'processDeath') play.hush();
       play.says(1, word);
       play.drained();
       assert.deepEqual(play.take().slice(-6), takeover(why));
@@ -215,6 +216,7 @@ describe('signals', () => {
 
   test('the farewell of an earlier life, late on another path, is not that of the present one', () => {
     const play = Rehearsal.standby(engineConfig(2));
+    play.hush();
     play.says(1, {
       state: MemberState.stopped,
       term: { counter: 5, member: 1 },
@@ -226,8 +228,24 @@ describe('signals', () => {
     assert.deepEqual([play.state, play.take()], ['standby', []]);
   });
 
+  test('nor do other words of it, late, take the place of who was heard just now', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    const word = () => play.says(1, active(5, 1));
+    play.says(1, { state: MemberState.starting, boot: 4711 });
+    play.pass(10 * patience, word);
+    assert.deepEqual([play.state, play.take()], ['standby', []]);
+    play.pass(2 * interval - 1);
+    play.says(1, { state: MemberState.starting, boot: 4711 });
+    assert.equal(play.state, 'standby');
+    play.pass(1);
+    play.says(1, { state: MemberState.starting, boot: 4711 });
+    play.drained();
+    assert.deepEqual(play.take().slice(-6), takeover('processDeath'), 'and a new life soon is believed');
+  });
+
   test('a life that was taken for a former one is believed again when it goes on and the other one does not', () => {
     const play = Rehearsal.standby(engineConfig(2, 2, { startupGraceUs: 4 * patience }));
+    play.hush();
     play.says(1, { state: MemberState.standby, term: { counter: 5, member: 1 }, boot: 4711 });
     play.says(1, active(6, 1));
     play.drained();
@@ -275,6 +293,8 @@ describe('terms', () => {
     play.pass(200_000, () => play.says(1, play.stood));
     play.take();
     const boot = 4711;
+    play.hush();
+    play.take();
     play.says(1, { ...active(term.counter, 1), boot });
     assert.deepEqual(
       play.take(),
@@ -549,7 +569,11 @@ describe('announcements', () => {
         play.drained();
       };
       tether(true);
-      assert.deepEqual(play.take(), told, 'the first one too: the LAN may have passed one way only before it');
+      assert.deepEqual(
+        play.take(),
+        told,
+        'the first one too: the LAN may have passed one way only before it',
+      );
       play.pass(200_000, () => play.says(1, play.stood));
       play.take();
       tether(false);
