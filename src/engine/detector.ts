@@ -22,7 +22,7 @@ const allowedIntervals = 50;
 const settlingIntervals = 10;
 /** Shortened patience, in intervals: the next heartbeat is due after one, and half of one is left for jitter. */
 const shortenedIntervals = 1.5;
-/** A peer heard so recently is not followed by another life of it, in intervals: below any count that believes silence. */
+/** A peer heard so recently, in intervals, lives: below any count that believes silence. */
 const outspokenIntervals = 2;
 
 export class Detector {
@@ -187,15 +187,25 @@ export class Detector {
       if (now - buried < this.#config.startupGraceUs) return false;
       peer.deadBoot = 0;
     }
-    if (boot === peer.boot) return true;
-    if (this.#isOutspoken(peer, now)) return false;
+    if (boot === peer.boot) {
+      peer.stranger = 0;
+      return true;
+    }
+    if (peer.stranger !== boot && this.#isOutspoken(peer, now)) {
+      peer.stranger = boot;
+      return false;
+    }
     peer.reborn(boot, now);
     return true;
   }
 
-  /** Who was heard just now is not dead: another boot's words are an earlier life's, late on another path, or come again. */
+  /**
+   * Who was heard just now, in a life so new that datagrams of the one before it may be on the way, on another path: one
+   * word of another boot proves nothing then. A second one does, if the present life says nothing in between.
+   */
   #isOutspoken(peer: PeerWatch, now: Instant): boolean {
-    return peer.up && now - (peer.lastHeard ?? now) < outspokenIntervals * peer.intervalUs;
+    const isNew = now - (peer.bornAt ?? now) < this.#config.startupGraceUs;
+    return peer.up && isNew && now - (peer.lastHeard ?? now) < outspokenIntervals * peer.intervalUs;
   }
 
   /** A former life lives all the same when it still speaks after datagrams are surely gone, and the one after it does not. */

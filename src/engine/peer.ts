@@ -65,6 +65,8 @@ export class PeerWatch {
   boot: BootNonce = 0;
   /** When that was heard first. */
   bornAt: Instant | undefined;
+  /** Another boot that spoke once since the present one did, soon after that one's birth; 0: none. */
+  stranger: BootNonce = 0;
   /** The boot whose death was proven, and when. Its late datagrams are not believed. */
   deadBoot: BootNonce = 0;
   deadAt: Instant | undefined;
@@ -117,6 +119,7 @@ export class PeerWatch {
     if (this.boot !== 0) this.#formerBoots = [this.boot, ...others].slice(0, formerBootsKept);
     this.boot = boot;
     this.bornAt = now;
+    this.stranger = 0;
     this.#standings = new Map();
   }
 

@@ -250,10 +250,8 @@ describe('whose turn it is', () => {
 });
 
 describe('what others remember', () => {
-  const restart = (play: Rehearsal, boot: number, word: Word = {}): void => {
-    play.hush();
+  const restart = (play: Rehearsal, boot: number, word: Word = {}): void =>
     play.says(1, { state: MemberState.starting, boot, ...word });
-  };
 
   test('a life that ended while it held the role was a fall; its next life is told, until it says so itself', () => {
     const play = Rehearsal.standby(engineConfig(2, 2, { damping }));

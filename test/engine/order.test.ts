@@ -24,8 +24,6 @@ test('who is heard for the first time, or in a new life, hears us at once', () =
   assert.equal(beats(), true);
   play.says(3, { state: MemberState.starting });
   assert.equal(beats(), false);
-  play.hush();
-  play.take(true);
   play.says(3, { state: MemberState.starting, boot: 4711 });
   assert.equal(beats(), true);
 });
@@ -177,7 +175,6 @@ describe('who goes first', () => {
 describe('old words', () => {
   test('of a boot that a newer one followed are not believed', () => {
     const play = Rehearsal.standby(engineConfig(2));
-    play.hush();
     play.says(1, { state: MemberState.starting, boot: 4711 });
     play.says(1, active(5, 1));
     play.drained();
@@ -217,7 +214,6 @@ describe('old words', () => {
   test("the end of a former boot's tether is not the death of the present one", () => {
     const play = Rehearsal.standby(engineConfig(2));
     play.give({ kind: 'tether', peer: 1, path: 1, up: true, proof: true, boot: 1001 });
-    play.hush();
     play.says(1, { ...active(6, 1), boot: 4711 });
     play.give({ kind: 'tether', peer: 1, path: 1, up: false, proof: true, boot: 1001 });
     play.drained();

@@ -207,7 +207,6 @@ describe('signals', () => {
       [{ state: MemberState.starting, boot: 4711 }, 'processDeath'],
     ] as const) {
       const play = Rehearsal.standby(engineConfig(2));
-      if (why === 'processDeath') play.hush();
       play.says(1, word);
       play.drained();
       assert.deepEqual(play.take().slice(-6), takeover(why));
@@ -216,7 +215,6 @@ describe('signals', () => {
 
   test('the farewell of an earlier life, late on another path, is not that of the present one', () => {
     const play = Rehearsal.standby(engineConfig(2));
-    play.hush();
     play.says(1, {
       state: MemberState.stopped,
       term: { counter: 5, member: 1 },
@@ -228,24 +226,32 @@ describe('signals', () => {
     assert.deepEqual([play.state, play.take()], ['standby', []]);
   });
 
-  test('nor do other words of it, late, take the place of who was heard just now', () => {
+  test('nor does another word of it, late, take the place of who was heard just now', () => {
     const play = Rehearsal.standby(engineConfig(2));
-    const word = () => play.says(1, active(5, 1));
-    play.says(1, { state: MemberState.starting, boot: 4711 });
-    play.pass(10 * patience, word);
-    assert.deepEqual([play.state, play.take()], ['standby', []]);
+    const late = () => play.says(1, { state: MemberState.starting, boot: 4711, paths: [2] });
+    for (let round = 0; round < 3; round += 1) {
+      late();
+      play.says(1, active(5, 1));
+    }
     play.pass(2 * interval - 1);
-    play.says(1, { state: MemberState.starting, boot: 4711 });
-    assert.equal(play.state, 'standby');
-    play.pass(1);
-    play.says(1, { state: MemberState.starting, boot: 4711 });
+    late();
     play.drained();
-    assert.deepEqual(play.take().slice(-6), takeover('processDeath'), 'and a new life soon is believed');
+    assert.deepEqual([play.state, play.take()], ['standby', []]);
+    late();
+    play.drained();
+    assert.deepEqual(play.take().slice(-6), takeover('processDeath'), 'but two words with silence between');
+  });
+
+  test('one word of another life of a peer that is known for long is its next one', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    play.pass(1_000_000, () => play.says(1, active(5, 1)));
+    play.says(1, { state: MemberState.starting, boot: 4711, paths: [2] });
+    play.drained();
+    assert.deepEqual(play.take().slice(-6), takeover('processDeath'));
   });
 
   test('a life that was taken for a former one is believed again when it goes on and the other one does not', () => {
     const play = Rehearsal.standby(engineConfig(2, 2, { startupGraceUs: 4 * patience }));
-    play.hush();
     play.says(1, { state: MemberState.standby, term: { counter: 5, member: 1 }, boot: 4711 });
     play.says(1, active(6, 1));
     play.drained();
@@ -293,8 +299,6 @@ describe('terms', () => {
     play.pass(200_000, () => play.says(1, play.stood));
     play.take();
     const boot = 4711;
-    play.hush();
-    play.take();
     play.says(1, { ...active(term.counter, 1), boot });
     assert.deepEqual(
       play.take(),
