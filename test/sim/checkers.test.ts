@@ -187,6 +187,29 @@ describe('two at one time', () => {
     assert.throws(() => world.checker.tick(), /speak both, and could hear each other/);
   });
 
+  test('a proxy that hears a higher term announced falls silent in that turn, unless two decided at one time', () => {
+    for (const apartUs of [0, 100_000]) {
+      const { world, one } = still(besideProxy);
+      const [[behind, place] = []] = world.plan.proxyOf;
+      const member = world.machines.find(({ id }) => id === behind);
+      const proxy = world.machines.find(({ id }) => id === place);
+      assert.ok(member !== undefined && proxy !== undefined);
+      const mends = [one, member, proxy].map(({ id }) => world.network.isolate(id, 'both'));
+      takes(world, member, 1);
+      proxy.front.perform({ kind: 'answer', group: 1, on: true });
+      proxy.front.perform({ kind: 'route', group: 1, to: member.id });
+      pass(world, apartUs, member, proxy);
+      world.checker.disturbed();
+      takes(world, one, 2);
+      for (const mend of mends) mend();
+      world.checker.heardAnnouncement(proxy, one.id);
+      const turned = (): void => world.checker.turned(proxy);
+      if (apartUs === 0) turned();
+      else assert.throws(turned, /answers for 1\.\d+, but heard the announcement of 2\.1/);
+      turned();
+    }
+  });
+
   test('strict: beside one whose process is gone, and whose kernel serves on', () => {
     const { world, one, other } = still(strict);
     takes(world, one, 1);
