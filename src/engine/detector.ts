@@ -65,8 +65,7 @@ export class Detector {
     const path = peer?.path(pathId);
     if (peer === undefined || path === undefined || !this.#speaksNow(peer, message, now)) return undefined;
     if (message.intervalUs > 0) peer.intervalUs = message.intervalUs;
-    // What was still queued when its carrier went does not make the path pass traffic again.
-    if (path.carrier) this.#heardOn(peer, path, now);
+    if (!path.queued) this.#heardOn(peer, path, now);
     if (message.flags & flagStopping) this.#left(peer, now);
     return peer;
   }
@@ -76,6 +75,7 @@ export class Detector {
     const path = peer?.path(pathId);
     if (peer === undefined || path === undefined || path.carrier === up) return;
     path.carrier = up;
+    path.queued = !up;
     if (up) return;
     // On a LAN it is our own port or the switch; only a direct cable says something about the peer.
     const signal = peer.up && path.up && path.cable && this.#anyGroup(peer, 'carrier');
@@ -131,6 +131,7 @@ export class Detector {
     for (const peer of this.peers) {
       const silentAt = peer.silentAt;
       for (const path of peer.paths) {
+        path.queued = false;
         if (path.up && path.deadline !== undefined && now >= path.deadline) {
           this.#pathDown(peer, path, peer.shortenedBy ?? 'silence');
         }

@@ -309,7 +309,7 @@ export class Engine {
   #beatAll(): void {
     this.#context.beatDue = false;
     for (const peer of this.#context.detector.peers) {
-      const carrying = peer.paths.filter(({ carrier }) => carrier);
+      const carrying = peer.paths.filter(({ carrier, up }) => carrier || up);
       for (const { id } of carrying) this.#effects.push({ kind: 'beat', peer: peer.id, path: id });
       // The others are out, and every loss on the one that is left counts: it carries each word twice.
       const [lone] = carrying;

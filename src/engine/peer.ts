@@ -12,6 +12,11 @@ export class PathWatch {
   readonly id: PathId;
   readonly cable: boolean;
   carrier = true;
+  /**
+   * Its carrier went, and what was queued then is still being read: that does not make the path pass traffic again. What comes
+   * later does, before the kernel reports the carrier even.
+   */
+  queued = false;
   tether = false;
   up = false;
   lastHeard: Instant | undefined;

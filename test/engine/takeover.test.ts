@@ -200,6 +200,22 @@ describe('signals', () => {
     assert.equal(play.state, 'active');
   });
 
+  test('who is heard after that lives, also before the kernel reports the carrier', () => {
+    const play = Rehearsal.standby(engineConfig(2));
+    for (const path of [1, 2]) play.give({ kind: 'carrier', peer: 1, path, up: false });
+    play.give({ kind: 'health', group, healthy: false, reason: 'no carrier' });
+    play.pass(patience + slot);
+    assert.equal(play.engine.snapshot().peers[0]?.up, false);
+    play.take(true);
+    play.says(1, { ...active(5, 1), paths: [2] });
+    assert.equal(play.take(true).includes('beat 1/2'), true);
+    play.give({ kind: 'health', group, healthy: true, reason: 'check' });
+    play.drained();
+    assert.equal(play.state, 'standby');
+    play.pass(patience - 1);
+    assert.equal(play.state, 'standby');
+  });
+
   test("the active member's own word is believed at once: faulted, stopping, another life", () => {
     for (const [word, why] of [
       [{ state: MemberState.faulted, term: { counter: 5, member: 1 } }, 'status'],
