@@ -7,8 +7,9 @@
  *   npm run mutate                            all, two at a time
  *   npm run mutate -- --only 'claim 12:'      those whose line in the table has this text
  *   npm run mutate -- --jobs 1
+ *   npm run mutate -- --tested                where `npm test` has just passed: not without any mutation once more
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -36,7 +37,11 @@ const exitInterrupted = 130;
 const reasonMax = 110;
 
 const { values: options } = parseArgs({
-  options: { only: { type: 'string', default: '' }, jobs: { type: 'string', default: '2' } },
+  options: {
+    only: { type: 'string', default: '' },
+    jobs: { type: 'string', default: '2' },
+    tested: { type: 'boolean', default: false },
+  },
 });
 
 /** What the test of a mutation came to. */
@@ -64,25 +69,27 @@ async function tryMutation(mutation: Mutation, unmutated: string, tree: string):
 }
 
 /** Every test of the files without a mutation; returns what is wrong with them. */
-async function tryUnmutated(tree: string, tried: readonly Mutation[], all: boolean): Promise<string[]> {
-  const files = [...new Set(tried.map(({ test }) => test.file))];
+async function tryUnmutated(tree: string, files: readonly string[]): Promise<string[]> {
   const troubles: string[] = [];
-  const claims = new Set<number>();
   await inTurn(files, async (file) => {
     const { outcomes, complaint, seconds } = await runTest(tree, { file });
     process.stdout.write(`unmutated  ${seconds.toFixed(1).padStart(6)} s  ${file}\n`);
     if (outcomes.length === 0) troubles.push(`${file}: no test ran: ${complaint}`);
     for (const { name, passed, skipped, why } of outcomes) {
-      claims.add(Number(/^claim (\d+):/.exec(name)?.[1]));
       if (!passed || skipped)
         troubles.push(`${name}: ${skipped ? 'skipped' : `fails without a mutation: ${why}`}`);
     }
   });
-  for (const claim of claims) {
-    if (all && !tried.some((mutation) => mutation.claim === claim))
-      troubles.push(`claim ${claim} has no mutation`);
-  }
   return troubles;
+}
+
+/** The claims whose tests are in the files, and that no mutation is tried for. */
+function unmutatedClaims(tree: string, files: readonly string[], tried: readonly Mutation[]): string[] {
+  const text = files.map((file) => readFileSync(join(tree, file), 'utf8')).join('\n');
+  const claims = [...text.matchAll(/'claim (\d+):/g)].map(([, number]) => Number(number));
+  return claims
+    .filter((claim) => !tried.some((mutation) => mutation.claim === claim))
+    .map((claim) => `claim ${claim} has no mutation`);
 }
 
 /** `jobs` at a time, in order. */
@@ -117,7 +124,9 @@ async function main(directory: string): Promise<boolean> {
   const tried = mutations.filter(({ claim, name }) => `claim ${claim}: ${name}`.includes(options.only));
   const unmutated = join(directory, 'unmutated');
   copyWorkingTree(root, unmutated);
-  const troubles = await tryUnmutated(unmutated, tried, options.only === '');
+  const files = [...new Set(tried.map(({ test }) => test.file))];
+  const troubles = options.tested ? [] : await tryUnmutated(unmutated, files);
+  if (options.only === '') troubles.push(...unmutatedClaims(unmutated, files, tried));
   const rows: Row[] = [];
   await inTurn(tried, async (mutation) => {
     const row = await tryMutation(mutation, unmutated, join(directory, String(mutations.indexOf(mutation))));
