@@ -3,7 +3,9 @@
  * daemons in a network of their own. What the witness needs while all is well; then one member of every pair dies at the
  * same moment, and all its groups are to be taken over at once.
  *
- *   node bench/witness.ts [--pairs 5] [--groups 60] [--promiseMs 600] [--intervalMs 50] [--seconds 10] [--trials 3]
+ *   node bench/witness.ts [--pairs 5] [--groups 60] [--promiseMs 600] [--intervalMs 50] [--seconds 10] [--trials 3] [--built]
+ *
+ * `--built`: the witness is the package's (`npm run build`); run from its sources it needs memory for stripping their types.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,7 +22,8 @@ import { monotonicUs } from '../src/linux/clock.ts';
 import { progress } from './rehearsal.ts';
 import { formatSpread } from './statistics.ts';
 
-const cli = join(import.meta.dirname, '../src/cli/main.ts');
+const sources = join(import.meta.dirname, '../src/cli/main.ts');
+const built = join(import.meta.dirname, '../dist/cli/main.js');
 const settleMs = 120_000;
 const takeoverMs = 30_000;
 /** USER_HZ: the unit of /proc/PID/stat. */
@@ -33,6 +36,7 @@ interface Options {
   readonly intervalMs: number;
   readonly seconds: number;
   readonly trials: number;
+  readonly built: boolean;
 }
 
 function options(): Options {
@@ -44,10 +48,11 @@ function options(): Options {
       intervalMs: { type: 'string', default: '50' },
       seconds: { type: 'string', default: '10' },
       trials: { type: 'string', default: '3' },
+      built: { type: 'boolean', default: false },
     },
   });
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, Number(value)]),
+    Object.entries(values).map(([name, value]) => [name, typeof value === 'boolean' ? value : Number(value)]),
   ) as unknown as Options;
 }
 
@@ -118,7 +123,8 @@ class Machine {
     return this.#daemon?.pid ?? 0;
   }
 
-  async start(text: string): Promise<void> {
+  /** `cli`: the program, as its sources or built. */
+  async start(text: string, cli = sources): Promise<void> {
     const file = `/run/understudy/${this.name}.yaml`;
     writeFileSync(file, text, { mode: 0o600 });
     const command = this.name === 'witness' ? 'witness' : 'run';
@@ -203,7 +209,7 @@ async function play(o: Options): Promise<void> {
   const machines = nodesOf(o).map((name, index) => new Machine(name, index));
   const [witness, ...members] = machines as [Machine, ...Machine[]];
   for (const machine of machines) {
-    await machine.start(configuration(o, machine.name));
+    await machine.start(configuration(o, machine.name), o.built && machine === witness ? built : sources);
     progress(`${machine.name} runs`);
   }
   let [active, standby] = [0, 1].map((side) => members.filter((_, index) => index % 2 === side)) as [

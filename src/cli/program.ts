@@ -50,8 +50,8 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
     .description('run the daemon in the foreground')
     .requiredOption('-c, --config <file>', 'the configuration file')
     .action(async ({ config }: { config: string }) => {
-      const { restartSteady } = await import('../daemon/steadiness.ts');
-      restartSteady();
+      const { restartSteady, young } = await import('../daemon/steadiness.ts');
+      restartSteady(young.member);
       const { runDaemon } = await import('../daemon/main.ts');
       setStatus(await runDaemon({ configPath: config }));
     });
@@ -62,8 +62,8 @@ function addDaemonCommands(program: Command, terminal: Terminal, setStatus: SetS
     .action(async ({ config }: { config: string }) => {
       const { requireWitness } = await import('../daemon/witness.ts');
       requireWitness(config);
-      const { restartSteady } = await import('../daemon/steadiness.ts');
-      restartSteady();
+      const { restartSteady, young } = await import('../daemon/steadiness.ts');
+      restartSteady(young.witness);
       const { runDaemon } = await import('../daemon/main.ts');
       setStatus(await runDaemon({ configPath: config }));
     });

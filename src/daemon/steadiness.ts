@@ -14,22 +14,31 @@ import { raiseProcess } from '../linux/sched.ts';
  * helper threads. The young generation is large from the start: collecting it costs by what survives, not by its size, and it
  * never grows at a bad moment. These can only be given when the program starts.
  */
-const flags = [
-  '--single-threaded',
-  '--no-turbofan',
-  '--min-semi-space-size=16',
-  '--max-semi-space-size=16',
-  '--no-memory-reducer',
-  '--expose-gc',
-];
+function flags(youngMiB: number): string[] {
+  return [
+    '--single-threaded',
+    '--no-turbofan',
+    `--min-semi-space-size=${youngMiB}`,
+    `--max-semi-space-size=${youngMiB}`,
+    '--no-memory-reducer',
+    '--expose-gc',
+  ];
+}
+
+/** Half of the young generation of each of the two threads, MiB. A witness takes nothing over, and is to be small. */
+export const young = { member: 16, witness: 2 } as const;
 
 /** Between the default and the highest: ahead of what runs on the machine, behind what it cannot do without. */
 const niceness = -15;
 
-/** Starts the program again in this process, same pid and descriptors, with V8's flags; returns if it runs with them. */
-export function restartSteady(): void {
-  if (flags.every((flag) => process.execArgv.includes(flag))) return;
-  const program = [process.execPath, ...flags, ...process.execArgv, ...process.argv.slice(1)];
+/**
+ * Starts the program again in this process, same pid and descriptors, with V8's flags; returns if it runs with them. `youngMiB`:
+ * see `young`.
+ */
+export function restartSteady(youngMiB: number): void {
+  const wanted = flags(youngMiB);
+  if (wanted.every((flag) => process.execArgv.includes(flag))) return;
+  const program = [process.execPath, ...wanted, ...process.execArgv, ...process.argv.slice(1)];
   process.execve?.(process.execPath, program, process.env);
 }
 
