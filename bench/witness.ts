@@ -8,7 +8,7 @@
  * `--built`: the witness is the package's (`npm run build`); run from its sources it needs memory for stripping their types.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -51,6 +51,8 @@ function options(): Options {
       built: { type: 'boolean', default: false },
     },
   });
+  if (values.built && !existsSync(built))
+    throw new Error(`--built: there is no ${built}; run npm run build first`);
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, typeof value === 'boolean' ? value : Number(value)]),
   ) as unknown as Options;

@@ -27,6 +27,7 @@ const slow: Readonly<Record<string, number>> = {
   'the end of an earlier life proves nothing of a later term': 372686,
   'nor once the proxy that knew of the term is gone': 698383,
   'the first frame on a port makes an active member announce anew': 128307,
+  'who is heard before the kernel reports the carrier lives': 731344,
 };
 
 describe('worlds that once broke', () => {
